@@ -1,0 +1,1 @@
+//! Messages in two languages, map styles, icons

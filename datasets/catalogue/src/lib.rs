@@ -1,0 +1,1 @@
+//! Facility classes, codes and symbols: one source for all doors

@@ -1,0 +1,1 @@
+//! The demo city: a generator, deterministic by seed

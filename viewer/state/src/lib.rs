@@ -1,0 +1,1 @@
+//! What each feature looks like now, without Bevy

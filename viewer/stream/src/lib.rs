@@ -1,0 +1,1 @@
+//! Which tiles to hold, without Bevy
