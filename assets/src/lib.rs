@@ -1,1 +1,6 @@
-//! Messages in two languages, map styles, icons
+//! What people read: every sentence of the programs, in both languages.
+#![doc = include_str!("../README.md")]
+
+pub mod messages;
+
+pub use messages::{Lang, say};

@@ -1,1 +1,12 @@
-fn main() {}
+//! The spatial server and its command line.
+
+mod cli;
+mod demo;
+mod load;
+mod serve;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,73 @@
+//! What can be typed. One module per command, each with its `Args` and its `run`.
+
+use crate::{demo, load, serve};
+use citytwin_assets::{Lang, say};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A city's municipal facilities, indexed, served and watched (城市市政设施数字孪生)
+#[derive(Parser)]
+#[command(name = "citytwin", version, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Load(load::Args),
+    Serve(serve::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each command ends in some of them")]
+pub enum Outcome {
+    Done,
+    /// Done, but some records were refused; they were listed.
+    DoneWithRefusals,
+    NotDone,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::DoneWithRefusals => 1,
+            Outcome::NotDone => 2,
+        })
+    }
+}
+
+/// The language of the command line: LC_ALL, LC_MESSAGES, LANG, in this order; Chinese where none decides.
+pub fn lang() -> Lang {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set).and_then(|locale| Lang::of_locale(&locale)).unwrap_or_default()
+}
+
+pub fn main() -> ExitCode {
+    let lang = lang();
+    let outcome = match Cli::parse().command {
+        Command::Demo(args) => demo::run(args, lang),
+        Command::Load(args) => load::run(args, lang),
+        Command::Serve(args) => serve::run(args, lang),
+    };
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("{}", say(lang, "cli.failed", &[("reason", &format!("{error:#}"))]));
+            Outcome::NotDone.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}
