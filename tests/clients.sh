@@ -1,0 +1,55 @@
+#!/bin/bash
+# Real clients on the real server: makes and loads a demo city, serves it, and runs ogrinfo, sqlite3, curl,
+# gltf-validator, CesiumJS and a browser against it.
+#
+#     tests/clients.sh BIN_DIR [OUT_DIR]
+set -euo pipefail
+bin=$1
+tests=$(cd "$(dirname "$0")" && pwd)
+out=${2:-${CARGO_TARGET_DIR:-/tmp}/pictures}
+mkdir -p "$out"
+# shellcheck source=serve.sh
+. "$tests/serve.sh"
+serve_demo "$bin"
+
+passed=0
+failed=0
+check() { # NAME COMMAND…
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok    $name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $name"
+    fi
+}
+
+status_is() { # STATUS CURL-ARGUMENTS…
+    local wanted=$1 got
+    shift
+    got=$(curl -s -o /dev/null -w '%{http_code}' "$@")
+    [ "$got" = "$wanted" ] || { echo "      answered $got, not $wanted"; return 1; }
+}
+
+reading() { printf '{"datastream":"%s","time":"%s","value":1}' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; }
+stream=$(sqlite3 "$city/city.gpkg" 'SELECT code FROM datastream LIMIT 1')
+
+check "every collection: ogrinfo over HTTP, plain SQL and the generator count the same" \
+    python3 "$tests/counts.py" "$url" "$city/city.gpkg" "$work/demo.truth.json"
+check "a write without the key is refused" status_is 401 -X POST "$url/readings" -H 'Content-Type: application/json' -d "$(reading "$stream")"
+check "a write from a foreign origin is refused, even with the key" \
+    status_is 403 -X POST "$url/readings" -H 'Origin: http://elsewhere.example' -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d "$(reading "$stream")"
+check "a foreign host name is refused" status_is 421 -H 'Host: elsewhere.example' "$url/collections"
+check "with the key it is taken" status_is 200 -X POST "$url/readings" -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d "$(reading "$stream")"
+
+"$tests/../.build/npm.sh" "$tests/tiles3d"
+check "every glb passes gltf-validator" node "$tests/tiles3d/validate.mjs" "$url"
+check "CesiumJS loads the tileset and picks a known id" node "$tests/tiles3d/cesium.mjs" "$url" "$out/cesium.png"
+"$tests/../.build/npm.sh" "$tests/browser"
+check "the console in a browser" node "$tests/browser/run.mjs" --server "$url" --key "$key" --out "$out"
+
+echo "pictures: $out"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
