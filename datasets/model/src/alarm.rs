@@ -33,8 +33,15 @@ pub enum Severity {
 pub enum AlarmState {
     #[default]
     Quiet,
-    Raised { since: Timestamp, value: f64 },
-    Acknowledged { since: Timestamp, at: Timestamp, value: f64 },
+    Raised {
+        since: Timestamp,
+        value: f64,
+    },
+    Acknowledged {
+        since: Timestamp,
+        at: Timestamp,
+        value: f64,
+    },
 }
 
 impl AlarmState {

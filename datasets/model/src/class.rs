@@ -71,7 +71,7 @@ pub enum AttributeType {
     Time,
     /// One of a list of values, each with its meaning.
     Code(Vec<CodeEntry>),
-    /// Another feature, by its code in files and by its wire number in the store; the class ids it may be of.
+    /// Another feature, by its code in files and by its wire number in the store; the class ids it may be of, none named: any.
     Ref(Vec<String>),
 }
 
