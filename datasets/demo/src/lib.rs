@@ -1,1 +1,6 @@
-//! The demo city: a generator, deterministic by seed
+//! The demo city: a generator, deterministic by seed.
+#![doc = include_str!("../README.md")]
+
+pub mod script;
+
+pub use script::Script;
