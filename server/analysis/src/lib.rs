@@ -1,1 +1,6 @@
-//! What follows?
+//! What follows? Analyses of the city as pure functions.
+#![doc = include_str!("../README.md")]
+
+pub mod coverage;
+pub mod likelihood;
+pub mod risk;
