@@ -1,1 +1,15 @@
-//! What each feature looks like now, without Bevy
+//! What each feature looks like now, without Bevy: class colours, overlays, live values, alarms and the selection
+//! become texels of the style texture. Also the live socket's state and the link grammar.
+
+pub mod link;
+pub mod live;
+pub mod looks;
+pub mod overlay;
+pub mod style;
+pub mod texels;
+
+pub use link::{Eye, Link};
+pub use live::Live;
+pub use looks::{ClassLook, Looks, TileNo};
+pub use overlay::{Overlay, OverlayInfo, Words};
+pub use style::{Flags, Style};

@@ -1,0 +1,354 @@
+//! What the sensors say now: the `/live` socket's messages, merged.
+//!
+//! The socket sends a hello, then a snapshot, then deltas with rising numbers; a slow reader gets the newest state
+//! instead of every step. Merging is therefore by key and newest wins; a message seen twice changes nothing.
+
+use crate::overlay::Words;
+use citytwin_model::FeatureId;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub const PROTOCOL: &str = "citytwin.live.v1";
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    Hello {
+        protocol: String,
+        #[serde(default)]
+        revision: u64,
+        #[serde(default)]
+        simulated: bool,
+    },
+    Snapshot {
+        seq: u64,
+        #[serde(default)]
+        values: Vec<LiveValue>,
+        #[serde(default)]
+        alarms: Vec<LiveAlarm>,
+    },
+    Delta {
+        seq: u64,
+        #[serde(default)]
+        values: Vec<LiveValue>,
+        #[serde(default)]
+        alarms: Vec<LiveAlarm>,
+        revision: Option<u64>,
+        #[serde(default)]
+        changed: Vec<Changed>,
+    },
+    /// A kind that a newer server sends: left alone.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct LiveValue {
+    pub datastream: String,
+    /// The host feature's wire number.
+    pub id: u64,
+    #[serde(default)]
+    pub host: Option<String>,
+    #[serde(default)]
+    pub sensor: Option<String>,
+    pub property: String,
+    #[serde(default)]
+    pub label: Words,
+    pub value: f64,
+    #[serde(default)]
+    pub unit: String,
+    pub measured_at: String,
+    #[serde(default)]
+    pub simulated: bool,
+    #[serde(default)]
+    pub position: Option<[f64; 3]>,
+    #[serde(default)]
+    pub alarm: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+pub struct LiveAlarm {
+    pub id: u64,
+    pub datastream: String,
+    #[serde(default)]
+    pub host: Option<String>,
+    #[serde(default)]
+    pub id_host: Option<u64>,
+    pub severity: Severity,
+    pub state: State,
+    #[serde(default)]
+    pub since: String,
+    #[serde(default)]
+    pub limit: Option<f64>,
+    #[serde(default)]
+    pub direction: Option<String>,
+    #[serde(default)]
+    pub value: Option<f64>,
+    #[serde(default)]
+    pub unit: String,
+    #[serde(default)]
+    pub position: Option<[f64; 3]>,
+    #[serde(default)]
+    pub label: Words,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Notice,
+    Warning,
+    Serious,
+    Critical,
+}
+
+impl Severity {
+    /// Blue, yellow, orange, red: the four levels as Chinese public warnings are coloured.
+    pub const fn colour(self) -> [u8; 3] {
+        match self {
+            Self::Notice => [0x2F, 0x7D, 0xE1],
+            Self::Warning => [0xF2, 0xC0, 0x1E],
+            Self::Serious => [0xF0, 0x7F, 0x13],
+            Self::Critical => [0xE5, 0x1C, 0x23],
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Raised,
+    Acknowledged,
+    Cleared,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Changed {
+    pub id: u64,
+    #[serde(default)]
+    pub class: String,
+    /// West, south, east, north of where it was and is.
+    #[serde(default)]
+    pub bounds: Vec<f64>,
+}
+
+/// What a message changed, for whoever draws.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Touched {
+    /// Hosts whose values or alarms moved.
+    pub hosts: BTreeSet<FeatureId>,
+    /// Features that were edited: their tiles are stale.
+    pub changed: Vec<Changed>,
+    /// Alarms that were not there before.
+    pub raised: Vec<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    seq: Option<u64>,
+    pub revision: u64,
+    pub simulated: bool,
+    values: BTreeMap<String, LiveValue>,
+    by_host: HashMap<FeatureId, BTreeSet<String>>,
+    alarms: BTreeMap<u64, LiveAlarm>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    #[error("not a message of {PROTOCOL}: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("the server speaks {0}, this viewer {PROTOCOL}; reload the page or update the viewer")]
+    Protocol(String),
+}
+
+impl Live {
+    /// The number to resume from after a break.
+    pub fn seq(&self) -> Option<u64> {
+        self.seq
+    }
+
+    pub fn receive(&mut self, text: &str) -> Result<Touched, LiveError> {
+        Ok(match serde_json::from_str(text)? {
+            Message::Hello { protocol, .. } if protocol != PROTOCOL => return Err(LiveError::Protocol(protocol)),
+            Message::Hello { revision, simulated, .. } => {
+                self.revision = self.revision.max(revision);
+                self.simulated = simulated;
+                Touched::default()
+            }
+            // A snapshot is all there is: what it does not name is gone.
+            Message::Snapshot { seq, values, alarms } => {
+                self.seq = Some(seq);
+                let mut touched = Touched { hosts: self.by_host.keys().copied().collect(), ..Touched::default() };
+                touched.hosts.extend(self.alarms.values().filter_map(host_of));
+                let known: BTreeSet<u64> = std::mem::take(&mut self.alarms).into_keys().collect();
+                self.values.clear();
+                self.by_host.clear();
+                self.merge(values, alarms, &mut touched);
+                touched.raised.retain(|id| !known.contains(id));
+                touched
+            }
+            Message::Delta { seq, .. } if self.seq.is_some_and(|seen| seq <= seen) => Touched::default(),
+            Message::Delta { seq, values, alarms, revision, changed } => {
+                self.seq = Some(seq);
+                self.revision = self.revision.max(revision.unwrap_or(0));
+                let mut touched = Touched { changed, ..Touched::default() };
+                self.merge(values, alarms, &mut touched);
+                touched
+            }
+            Message::Other => Touched::default(),
+        })
+    }
+
+    fn merge(&mut self, values: Vec<LiveValue>, alarms: Vec<LiveAlarm>, touched: &mut Touched) {
+        for value in values {
+            let Some(host) = FeatureId::from_wire(value.id) else { continue };
+            // RFC 3339 in UTC with a Z sorts as text. A late one never replaces a newer one.
+            if self.values.get(&value.datastream).is_some_and(|had| had.measured_at > value.measured_at) {
+                continue;
+            }
+            touched.hosts.insert(host);
+            self.by_host.entry(host).or_default().insert(value.datastream.clone());
+            self.values.insert(value.datastream.clone(), value);
+        }
+        for alarm in alarms {
+            touched.hosts.extend(host_of(&alarm));
+            if alarm.state == State::Cleared {
+                self.alarms.remove(&alarm.id);
+            } else {
+                if !self.alarms.contains_key(&alarm.id) {
+                    touched.raised.push(alarm.id);
+                }
+                self.alarms.insert(alarm.id, alarm);
+            }
+        }
+    }
+
+    pub fn values_of(&self, host: FeatureId) -> impl Iterator<Item = &LiveValue> {
+        self.by_host.get(&host).into_iter().flatten().filter_map(|key| self.values.get(key))
+    }
+
+    pub fn value_count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Worst first, then the older one: who waits longest is handled first.
+    pub fn alarms(&self) -> Vec<&LiveAlarm> {
+        let mut all: Vec<&LiveAlarm> = self.alarms.values().collect();
+        all.sort_by(|a, b| {
+            let open = |alarm: &LiveAlarm| alarm.state != State::Raised;
+            open(a).cmp(&open(b)).then(b.severity.cmp(&a.severity)).then(a.since.cmp(&b.since)).then(a.id.cmp(&b.id))
+        });
+        all
+    }
+
+    /// The worst alarm of a host.
+    pub fn alarm_of(&self, host: FeatureId) -> Option<&LiveAlarm> {
+        self.alarms().into_iter().find(|alarm| host_of(alarm) == Some(host))
+    }
+}
+
+pub fn host_of(alarm: &LiveAlarm) -> Option<FeatureId> {
+    alarm.id_host.and_then(FeatureId::from_wire)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use citytwin_model::ClassNo;
+
+    const HYDRANT: FeatureId = FeatureId { class: ClassNo(80), fid: 12 };
+
+    fn value(stream: &str, value: f64, at: &str) -> String {
+        format!(
+            r#"{{"datastream":"{stream}","id":{},"property":"pressure","value":{value},"unit":"kPa","measured_at":"{at}"}}"#,
+            HYDRANT.wire()
+        )
+    }
+
+    fn alarm(id: u64, severity: &str, state: &str, since: &str) -> String {
+        format!(
+            r#"{{"id":{id},"datastream":"P-1","id_host":{},"severity":"{severity}","state":"{state}","since":"{since}","label":{{"zh":"压力过低","en":"Low pressure"}}}}"#,
+            HYDRANT.wire()
+        )
+    }
+
+    fn delta(seq: u64, values: &[String], alarms: &[String]) -> String {
+        format!(r#"{{"type":"delta","seq":{seq},"values":[{}],"alarms":[{}]}}"#, values.join(","), alarms.join(","))
+    }
+
+    fn live() -> Live {
+        let mut live = Live::default();
+        live.receive(r#"{"type":"hello","protocol":"citytwin.live.v1","revision":9,"simulated":true}"#).unwrap();
+        live.receive(&format!(r#"{{"type":"snapshot","seq":5,"values":[{}],"alarms":[]}}"#, value("P-1", 250.0, "2026-11-21T08:00:00Z")))
+            .unwrap();
+        live
+    }
+
+    fn read(live: &Live) -> Vec<f64> {
+        live.values_of(HYDRANT).map(|v| v.value).collect()
+    }
+
+    #[test]
+    fn a_delta_moves_its_host_and_a_repeated_one_does_not() {
+        let mut live = live();
+        assert!(live.simulated && live.revision == 9);
+        let text = delta(6, &[value("P-1", 90.0, "2026-11-21T08:00:05Z")], &[]);
+        assert_eq!(live.receive(&text).unwrap().hosts, BTreeSet::from([HYDRANT]));
+        assert_eq!(live.receive(&text).unwrap(), Touched::default());
+        assert_eq!(read(&live), [90.0]);
+    }
+
+    #[test]
+    fn a_late_value_never_replaces_a_newer_one() {
+        let mut live = live();
+        live.receive(&delta(6, &[value("P-1", 1.0, "2026-11-21T07:00:00Z")], &[])).unwrap();
+        assert_eq!(read(&live), [250.0]);
+    }
+
+    #[test]
+    fn an_alarm_is_raised_once_acknowledged_and_cleared() {
+        let mut live = live();
+        let raised = live.receive(&delta(6, &[], &[alarm(7, "critical", "raised", "t")])).unwrap();
+        assert_eq!(raised.raised, [7]);
+        let acknowledged = live.receive(&delta(7, &[], &[alarm(7, "critical", "acknowledged", "t")])).unwrap();
+        assert!(acknowledged.raised.is_empty() && acknowledged.hosts.contains(&HYDRANT));
+        assert_eq!(live.alarm_of(HYDRANT).map(|a| a.state), Some(State::Acknowledged));
+        live.receive(&delta(8, &[], &[alarm(7, "critical", "cleared", "t")])).unwrap();
+        assert!(live.alarms().is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_after_a_break_forgets_what_it_does_not_name() {
+        let mut live = live();
+        live.receive(&delta(6, &[value("P-2", 3.0, "2026-11-21T08:00:00Z")], &[alarm(7, "warning", "raised", "t")])).unwrap();
+        let touched = live
+            .receive(&format!(r#"{{"type":"snapshot","seq":2,"values":[],"alarms":[{}]}}"#, alarm(8, "notice", "raised", "t")))
+            .unwrap();
+        assert!(touched.hosts.contains(&HYDRANT), "what vanished is to be redrawn");
+        assert_eq!(touched.raised, [8]);
+        assert_eq!((live.value_count(), live.alarms().len(), live.seq()), (0, 1, Some(2)));
+    }
+
+    #[test]
+    fn the_worst_open_alarm_comes_first() {
+        let mut live = live();
+        let all = [
+            alarm(1, "notice", "raised", "a"),
+            alarm(2, "critical", "acknowledged", "a"),
+            alarm(3, "serious", "raised", "b"),
+            alarm(4, "serious", "raised", "a"),
+        ];
+        live.receive(&delta(6, &[], &all)).unwrap();
+        assert_eq!(live.alarms().iter().map(|a| a.id).collect::<Vec<_>>(), [4, 3, 1, 2]);
+    }
+
+    #[test]
+    fn strange_messages_are_refused_and_change_nothing() {
+        let mut live = live();
+        for bad in ["", "[]", "{}", r#"{"type":"delta"}"#, r#"{"type":"hello","protocol":"citytwin.live.v9"}"#] {
+            assert!(live.receive(bad).is_err(), "{bad}");
+        }
+        assert_eq!(live.receive(r#"{"type":"pong","n":1}"#).unwrap(), Touched::default());
+        assert_eq!(live.receive(&delta(6, &[value("P", 1.0, "t").replace(&HYDRANT.wire().to_string(), "7")], &[])).unwrap().hosts.len(), 0);
+        assert_eq!(read(&live), [250.0]);
+    }
+}

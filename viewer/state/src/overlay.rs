@@ -1,0 +1,111 @@
+//! An overlay's legend: which classes it speaks of, and which colour a value's byte has.
+
+use crate::style::parse_colour;
+use citytwin_model::ClassNo;
+use serde::Deserialize;
+
+/// The byte that stands for "no data".
+pub const NO_DATA_BYTE: u8 = 255;
+
+/// As `/overlays` lists them.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct OverlayInfo {
+    pub id: String,
+    #[serde(default)]
+    pub label: Words,
+    #[serde(default)]
+    pub legend: Vec<LegendEntry>,
+    /// Ids of the classes that have values. Empty where the server does not say: then values decide.
+    #[serde(default)]
+    pub classes: Vec<String>,
+}
+
+/// A name in both languages.
+#[derive(Clone, Debug, Default, Deserialize, serde::Serialize, PartialEq, Eq)]
+pub struct Words {
+    #[serde(default)]
+    pub zh: String,
+    #[serde(default)]
+    pub en: String,
+}
+
+impl Words {
+    pub fn get(&self, lang: &str) -> &str {
+        if (lang == "en" && !self.en.is_empty()) || self.zh.is_empty() { &self.en } else { &self.zh }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct LegendEntry {
+    pub byte_from: u8,
+    pub byte_to: u8,
+    pub colour: String,
+    #[serde(default)]
+    pub label: Words,
+}
+
+/// An overlay that is switched on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overlay {
+    pub id: String,
+    table: Box<[Option<[u8; 3]>; 256]>,
+    classes: Vec<ClassNo>,
+    /// Everything else steps back.
+    pub mutes: bool,
+}
+
+impl Overlay {
+    /// Later steps win where two overlap.
+    pub fn new(id: &str, steps: Vec<(u8, u8, [u8; 3])>, classes: Vec<ClassNo>) -> Self {
+        let mut table = Box::new([None; 256]);
+        for (from, to, colour) in steps {
+            (from..=to).for_each(|byte| table[usize::from(byte)] = Some(colour));
+        }
+        table[usize::from(NO_DATA_BYTE)] = None;
+        Self { id: id.to_owned(), table, classes, mutes: true }
+    }
+
+    /// `None` when a colour cannot be read: a legend half right would lie.
+    pub fn from_info(info: &OverlayInfo, classes: Vec<ClassNo>) -> Option<Self> {
+        let steps = info.legend.iter().map(|e| Some((e.byte_from, e.byte_to, parse_colour(&e.colour)?))).collect::<Option<Vec<_>>>()?;
+        Some(Self::new(&info.id, steps, classes))
+    }
+
+    pub fn says(&self, class: ClassNo) -> bool {
+        self.classes.contains(&class)
+    }
+
+    /// `None` for no data, and for a byte that the legend does not name.
+    pub fn colour(&self, byte: u8) -> Option<[u8; 3]> {
+        self.table[usize::from(byte)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_legend_colours_its_bytes_and_no_others() {
+        let info: OverlayInfo = serde_json::from_str(
+            r##"{"id":"risk","label":{"zh":"风险","en":"Risk"},"legend":[
+                {"byte_from":0,"byte_to":99,"colour":"#00ff00","label":{"zh":"低","en":"low"}},
+                {"byte_from":200,"byte_to":255,"colour":"#ff0000"}]}"##,
+        )
+        .unwrap();
+        let overlay = Overlay::from_info(&info, vec![ClassNo(40)]).unwrap();
+        assert_eq!(overlay.colour(0), Some([0, 255, 0]));
+        assert_eq!(overlay.colour(99), Some([0, 255, 0]));
+        assert_eq!(overlay.colour(100), None);
+        assert_eq!(overlay.colour(254), Some([255, 0, 0]));
+        assert_eq!(overlay.colour(255), None, "no data has no colour of the legend");
+        assert!(overlay.says(ClassNo(40)) && !overlay.says(ClassNo(1)));
+        assert_eq!((info.label.get("en"), info.legend[1].label.get("zh")), ("Risk", ""));
+    }
+
+    #[test]
+    fn a_legend_with_an_unreadable_colour_is_not_used() {
+        let info: OverlayInfo = serde_json::from_str(r#"{"id":"x","legend":[{"byte_from":0,"byte_to":1,"colour":"red"}]}"#).unwrap();
+        assert!(Overlay::from_info(&info, vec![]).is_none());
+    }
+}
