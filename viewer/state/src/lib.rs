@@ -1,15 +1,13 @@
 //! What each feature looks like now, without Bevy: class colours, overlays, live values, alarms and the selection
-//! become texels of the style texture. Also the live socket's state and the link grammar.
+//! become texels of the style texture. Also the live socket's state.
 
-pub mod link;
 pub mod live;
 pub mod looks;
 pub mod overlay;
 pub mod style;
 pub mod texels;
 
-pub use link::{Eye, Link};
 pub use live::Live;
 pub use looks::{ClassLook, Looks, TileNo};
-pub use overlay::{Overlay, OverlayInfo, Words};
+pub use overlay::Overlay;
 pub use style::{Flags, Style};

@@ -3,132 +3,28 @@
 //! The socket sends a hello, then a snapshot, then deltas with rising numbers; a slow reader gets the newest state
 //! instead of every step. Merging is therefore by key and newest wins; a message seen twice changes nothing.
 
-use crate::overlay::Words;
 use citytwin_model::FeatureId;
-use serde::{Deserialize, Serialize};
+use citytwin_model::alarm::Severity;
+use citytwin_wire::live::{Alarm, Changed, FromServer, LiveValue, PROTOCOL, parse_severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub const PROTOCOL: &str = "citytwin.live.v1";
-
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Message {
-    Hello {
-        protocol: String,
-        #[serde(default)]
-        revision: u64,
-        #[serde(default)]
-        simulated: bool,
-    },
-    Snapshot {
-        seq: u64,
-        #[serde(default)]
-        values: Vec<LiveValue>,
-        #[serde(default)]
-        alarms: Vec<LiveAlarm>,
-    },
-    Delta {
-        seq: u64,
-        #[serde(default)]
-        values: Vec<LiveValue>,
-        #[serde(default)]
-        alarms: Vec<LiveAlarm>,
-        revision: Option<u64>,
-        #[serde(default)]
-        changed: Vec<Changed>,
-    },
-    /// A kind that a newer server sends: left alone.
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-pub struct LiveValue {
-    pub datastream: String,
-    /// The host feature's wire number.
-    pub id: u64,
-    #[serde(default)]
-    pub host: Option<String>,
-    #[serde(default)]
-    pub sensor: Option<String>,
-    pub property: String,
-    #[serde(default)]
-    pub label: Words,
-    pub value: f64,
-    #[serde(default)]
-    pub unit: String,
-    pub measured_at: String,
-    #[serde(default)]
-    pub simulated: bool,
-    #[serde(default)]
-    pub position: Option<[f64; 3]>,
-    #[serde(default)]
-    pub alarm: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct LiveAlarm {
-    pub id: u64,
-    pub datastream: String,
-    #[serde(default)]
-    pub host: Option<String>,
-    #[serde(default)]
-    pub id_host: Option<u64>,
-    pub severity: Severity,
-    pub state: State,
-    #[serde(default)]
-    pub since: String,
-    #[serde(default)]
-    pub limit: Option<f64>,
-    #[serde(default)]
-    pub direction: Option<String>,
-    #[serde(default)]
-    pub value: Option<f64>,
-    #[serde(default)]
-    pub unit: String,
-    #[serde(default)]
-    pub position: Option<[f64; 3]>,
-    #[serde(default)]
-    pub label: Words,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    Notice,
-    Warning,
-    Serious,
-    Critical,
-}
-
-impl Severity {
-    /// Blue, yellow, orange, red: the four levels as Chinese public warnings are coloured.
-    pub const fn colour(self) -> [u8; 3] {
-        match self {
-            Self::Notice => [0x2F, 0x7D, 0xE1],
-            Self::Warning => [0xF2, 0xC0, 0x1E],
-            Self::Serious => [0xF0, 0x7F, 0x13],
-            Self::Critical => [0xE5, 0x1C, 0x23],
-        }
+/// Blue, yellow, orange, red: the four levels as Chinese public warnings are coloured. A word not known is taken as
+/// the worst: better one red too many.
+pub fn severity_colour(word: &str) -> [u8; 3] {
+    match parse_severity(word).unwrap_or(Severity::Critical) {
+        Severity::Notice => [0x2F, 0x7D, 0xE1],
+        Severity::Warning => [0xF2, 0xC0, 0x1E],
+        Severity::Serious => [0xF0, 0x7F, 0x13],
+        Severity::Critical => [0xE5, 0x1C, 0x23],
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Raised,
-    Acknowledged,
-    Cleared,
+pub fn is_raised(alarm: &Alarm) -> bool {
+    alarm.state == "raised"
 }
 
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-pub struct Changed {
-    pub id: u64,
-    #[serde(default)]
-    pub class: String,
-    /// West, south, east, north of where it was and is.
-    #[serde(default)]
-    pub bounds: Vec<f64>,
+pub fn host_of(alarm: &Alarm) -> Option<FeatureId> {
+    alarm.id_host.and_then(FeatureId::from_wire)
 }
 
 /// What a message changed, for whoever draws.
@@ -138,8 +34,10 @@ pub struct Touched {
     pub hosts: BTreeSet<FeatureId>,
     /// Features that were edited: their tiles are stale.
     pub changed: Vec<Changed>,
+    /// More changed than is listed.
+    pub changed_more: bool,
     /// Alarms that were not there before.
-    pub raised: Vec<u64>,
+    pub raised: Vec<i64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -149,7 +47,7 @@ pub struct Live {
     pub simulated: bool,
     values: BTreeMap<String, LiveValue>,
     by_host: HashMap<FeatureId, BTreeSet<String>>,
-    alarms: BTreeMap<u64, LiveAlarm>,
+    alarms: BTreeMap<i64, Alarm>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +56,8 @@ pub enum LiveError {
     Unreadable(#[from] serde_json::Error),
     #[error("the server speaks {0}, this viewer {PROTOCOL}; reload the page or update the viewer")]
     Protocol(String),
+    #[error("the server did not take the subscription ({code}): {detail}")]
+    Refused { code: String, detail: String },
 }
 
 impl Live {
@@ -168,39 +68,39 @@ impl Live {
 
     pub fn receive(&mut self, text: &str) -> Result<Touched, LiveError> {
         Ok(match serde_json::from_str(text)? {
-            Message::Hello { protocol, .. } if protocol != PROTOCOL => return Err(LiveError::Protocol(protocol)),
-            Message::Hello { revision, simulated, .. } => {
+            FromServer::Hello { protocol, .. } if protocol != PROTOCOL => return Err(LiveError::Protocol(protocol)),
+            FromServer::Hello { revision, simulated, .. } => {
                 self.revision = self.revision.max(revision);
                 self.simulated = simulated;
                 Touched::default()
             }
             // A snapshot is all there is: what it does not name is gone.
-            Message::Snapshot { seq, values, alarms } => {
+            FromServer::Snapshot { seq, values, alarms } => {
                 self.seq = Some(seq);
                 let mut touched = Touched { hosts: self.by_host.keys().copied().collect(), ..Touched::default() };
                 touched.hosts.extend(self.alarms.values().filter_map(host_of));
-                let known: BTreeSet<u64> = std::mem::take(&mut self.alarms).into_keys().collect();
+                let known: BTreeSet<i64> = std::mem::take(&mut self.alarms).into_keys().collect();
                 self.values.clear();
                 self.by_host.clear();
                 self.merge(values, alarms, &mut touched);
                 touched.raised.retain(|id| !known.contains(id));
                 touched
             }
-            Message::Delta { seq, .. } if self.seq.is_some_and(|seen| seq <= seen) => Touched::default(),
-            Message::Delta { seq, values, alarms, revision, changed } => {
+            FromServer::Delta { seq, .. } if self.seq.is_some_and(|seen| seq <= seen) => Touched::default(),
+            FromServer::Delta { seq, values, alarms, revision, changed, changed_more } => {
                 self.seq = Some(seq);
                 self.revision = self.revision.max(revision.unwrap_or(0));
-                let mut touched = Touched { changed, ..Touched::default() };
+                let mut touched = Touched { changed, changed_more, ..Touched::default() };
                 self.merge(values, alarms, &mut touched);
                 touched
             }
-            Message::Other => Touched::default(),
+            FromServer::Refused { code, detail } => return Err(LiveError::Refused { code, detail }),
         })
     }
 
-    fn merge(&mut self, values: Vec<LiveValue>, alarms: Vec<LiveAlarm>, touched: &mut Touched) {
+    fn merge(&mut self, values: Vec<LiveValue>, alarms: Vec<Alarm>, touched: &mut Touched) {
         for value in values {
-            let Some(host) = FeatureId::from_wire(value.id) else { continue };
+            let Some(host) = value.id.and_then(FeatureId::from_wire) else { continue };
             // RFC 3339 in UTC with a Z sorts as text. A late one never replaces a newer one.
             if self.values.get(&value.datastream).is_some_and(|had| had.measured_at > value.measured_at) {
                 continue;
@@ -211,7 +111,7 @@ impl Live {
         }
         for alarm in alarms {
             touched.hosts.extend(host_of(&alarm));
-            if alarm.state == State::Cleared {
+            if alarm.state == "cleared" {
                 self.alarms.remove(&alarm.id);
             } else {
                 if !self.alarms.contains_key(&alarm.id) {
@@ -231,23 +131,19 @@ impl Live {
     }
 
     /// Worst first, then the older one: who waits longest is handled first.
-    pub fn alarms(&self) -> Vec<&LiveAlarm> {
-        let mut all: Vec<&LiveAlarm> = self.alarms.values().collect();
+    pub fn alarms(&self) -> Vec<&Alarm> {
+        let mut all: Vec<&Alarm> = self.alarms.values().collect();
         all.sort_by(|a, b| {
-            let open = |alarm: &LiveAlarm| alarm.state != State::Raised;
-            open(a).cmp(&open(b)).then(b.severity.cmp(&a.severity)).then(a.since.cmp(&b.since)).then(a.id.cmp(&b.id))
+            let rank = |alarm: &Alarm| (!is_raised(alarm), std::cmp::Reverse(parse_severity(&alarm.severity)));
+            rank(a).cmp(&rank(b)).then(a.since.cmp(&b.since)).then(a.id.cmp(&b.id))
         });
         all
     }
 
     /// The worst alarm of a host.
-    pub fn alarm_of(&self, host: FeatureId) -> Option<&LiveAlarm> {
+    pub fn alarm_of(&self, host: FeatureId) -> Option<&Alarm> {
         self.alarms().into_iter().find(|alarm| host_of(alarm) == Some(host))
     }
-}
-
-pub fn host_of(alarm: &LiveAlarm) -> Option<FeatureId> {
-    alarm.id_host.and_then(FeatureId::from_wire)
 }
 
 #[cfg(test)]
@@ -259,14 +155,14 @@ mod tests {
 
     fn value(stream: &str, value: f64, at: &str) -> String {
         format!(
-            r#"{{"datastream":"{stream}","id":{},"property":"pressure","value":{value},"unit":"kPa","measured_at":"{at}"}}"#,
+            r#"{{"datastream":"{stream}","id":{},"host":null,"sensor":null,"property":"pressure","label":{{"zh":"压力","en":"Pressure"}},"value":{value},"unit":"kPa","measured_at":"{at}","simulated":true,"position":null,"alarm":null}}"#,
             HYDRANT.wire()
         )
     }
 
     fn alarm(id: u64, severity: &str, state: &str, since: &str) -> String {
         format!(
-            r#"{{"id":{id},"datastream":"P-1","id_host":{},"severity":"{severity}","state":"{state}","since":"{since}","label":{{"zh":"压力过低","en":"Low pressure"}}}}"#,
+            r#"{{"id":{id},"datastream":"P-1","id_host":{},"host":null,"severity":"{severity}","state":"{state}","since":"{since}","limit":100,"direction":"below","value":90,"unit":"kPa","position":null,"simulated":true,"label":{{"zh":"压力过低","en":"Low pressure"}}}}"#,
             HYDRANT.wire()
         )
     }
@@ -311,7 +207,7 @@ mod tests {
         assert_eq!(raised.raised, [7]);
         let acknowledged = live.receive(&delta(7, &[], &[alarm(7, "critical", "acknowledged", "t")])).unwrap();
         assert!(acknowledged.raised.is_empty() && acknowledged.hosts.contains(&HYDRANT));
-        assert_eq!(live.alarm_of(HYDRANT).map(|a| a.state), Some(State::Acknowledged));
+        assert_eq!(live.alarm_of(HYDRANT).map(|a| a.state.clone()), Some("acknowledged".to_owned()));
         live.receive(&delta(8, &[], &[alarm(7, "critical", "cleared", "t")])).unwrap();
         assert!(live.alarms().is_empty());
     }
@@ -347,7 +243,7 @@ mod tests {
         for bad in ["", "[]", "{}", r#"{"type":"delta"}"#, r#"{"type":"hello","protocol":"citytwin.live.v9"}"#] {
             assert!(live.receive(bad).is_err(), "{bad}");
         }
-        assert_eq!(live.receive(r#"{"type":"pong","n":1}"#).unwrap(), Touched::default());
+        assert!(live.receive(r#"{"type":"refused","code":"box","detail":"no box"}"#).unwrap_err().to_string().contains("no box"));
         assert_eq!(live.receive(&delta(6, &[value("P", 1.0, "t").replace(&HYDRANT.wire().to_string(), "7")], &[])).unwrap().hosts.len(), 0);
         assert_eq!(read(&live), [250.0]);
     }

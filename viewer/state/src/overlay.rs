@@ -2,47 +2,7 @@
 
 use crate::style::parse_colour;
 use citytwin_model::ClassNo;
-use serde::Deserialize;
-
-/// The byte that stands for "no data".
-pub const NO_DATA_BYTE: u8 = 255;
-
-/// As `/overlays` lists them.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-pub struct OverlayInfo {
-    pub id: String,
-    #[serde(default)]
-    pub label: Words,
-    #[serde(default)]
-    pub legend: Vec<LegendEntry>,
-    /// Ids of the classes that have values. Empty where the server does not say: then values decide.
-    #[serde(default)]
-    pub classes: Vec<String>,
-}
-
-/// A name in both languages.
-#[derive(Clone, Debug, Default, Deserialize, serde::Serialize, PartialEq, Eq)]
-pub struct Words {
-    #[serde(default)]
-    pub zh: String,
-    #[serde(default)]
-    pub en: String,
-}
-
-impl Words {
-    pub fn get(&self, lang: &str) -> &str {
-        if (lang == "en" && !self.en.is_empty()) || self.zh.is_empty() { &self.en } else { &self.zh }
-    }
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-pub struct LegendEntry {
-    pub byte_from: u8,
-    pub byte_to: u8,
-    pub colour: String,
-    #[serde(default)]
-    pub label: Words,
-}
+use citytwin_wire::overlay::{self, NO_DATA};
 
 /// An overlay that is switched on.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,12 +21,12 @@ impl Overlay {
         for (from, to, colour) in steps {
             (from..=to).for_each(|byte| table[usize::from(byte)] = Some(colour));
         }
-        table[usize::from(NO_DATA_BYTE)] = None;
+        table[usize::from(NO_DATA)] = None;
         Self { id: id.to_owned(), table, classes, mutes: true }
     }
 
     /// `None` when a colour cannot be read: a legend half right would lie.
-    pub fn from_info(info: &OverlayInfo, classes: Vec<ClassNo>) -> Option<Self> {
+    pub fn from_info(info: &overlay::Overlay, classes: Vec<ClassNo>) -> Option<Self> {
         let steps = info.legend.iter().map(|e| Some((e.byte_from, e.byte_to, parse_colour(&e.colour)?))).collect::<Option<Vec<_>>>()?;
         Some(Self::new(&info.id, steps, classes))
     }
@@ -87,10 +47,10 @@ mod tests {
 
     #[test]
     fn the_legend_colours_its_bytes_and_no_others() {
-        let info: OverlayInfo = serde_json::from_str(
-            r##"{"id":"risk","label":{"zh":"风险","en":"Risk"},"legend":[
+        let info: overlay::Overlay = serde_json::from_str(
+            r##"{"id":"risk","label":{"zh":"风险","en":"Risk"},"classes":["water_pipe"],"revision":1,"simulated":true,"legend":[
                 {"byte_from":0,"byte_to":99,"colour":"#00ff00","label":{"zh":"低","en":"low"}},
-                {"byte_from":200,"byte_to":255,"colour":"#ff0000"}]}"##,
+                {"byte_from":200,"byte_to":255,"colour":"#ff0000","label":{"zh":"高","en":"high"}}]}"##,
         )
         .unwrap();
         let overlay = Overlay::from_info(&info, vec![ClassNo(40)]).unwrap();
@@ -100,12 +60,13 @@ mod tests {
         assert_eq!(overlay.colour(254), Some([255, 0, 0]));
         assert_eq!(overlay.colour(255), None, "no data has no colour of the legend");
         assert!(overlay.says(ClassNo(40)) && !overlay.says(ClassNo(1)));
-        assert_eq!((info.label.get("en"), info.legend[1].label.get("zh")), ("Risk", ""));
     }
 
     #[test]
     fn a_legend_with_an_unreadable_colour_is_not_used() {
-        let info: OverlayInfo = serde_json::from_str(r#"{"id":"x","legend":[{"byte_from":0,"byte_to":1,"colour":"red"}]}"#).unwrap();
+        let text = r#"{"id":"x","label":{"zh":"","en":""},"classes":[],"revision":null,"simulated":false,
+            "legend":[{"byte_from":0,"byte_to":1,"colour":"red","label":{"zh":"","en":""}}]}"#;
+        let info: overlay::Overlay = serde_json::from_str(text).unwrap();
         assert!(Overlay::from_info(&info, vec![]).is_none());
     }
 }
