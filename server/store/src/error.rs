@@ -1,0 +1,87 @@
+//! What can go wrong with a city's store, said so that the reader knows what to do next.
+
+use citytwin_model::{FeatureId, Revision};
+use std::path::PathBuf;
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{} holds no city (no city.gpkg); load a data set into it first", dir.display())]
+    NoCity { dir: PathBuf },
+    #[error("{} already holds a city; choose another folder or load into this one", dir.display())]
+    AlreadyThere { dir: PathBuf },
+    #[error("{} is not a city's store: {detail}", path.display())]
+    NotACity { path: PathBuf, detail: String },
+    #[error("{} was written by a newer CityTwin (format {found}, this one knows {known}); use that version", path.display())]
+    FutureFormat { path: PathBuf, found: i64, known: i64 },
+    #[error("{}: {detail}", path.display())]
+    Config { path: PathBuf, detail: String },
+    #[error("the city has no class number {0}")]
+    UnknownClass(u16),
+    #[error("feature {} of class {} does not exist", .0.fid, .0.class)]
+    NoSuchFeature(FeatureId),
+    #[error("feature {} of class {} is at revision {found}, not {expected}; read it again", id.fid, id.class)]
+    Conflict { id: FeatureId, expected: Revision, found: Revision },
+    #[error("revision {asked} is in the future; the city is at {head}")]
+    FutureRevision { asked: Revision, head: Revision },
+    #[error("edit {number}: {refusal}")]
+    Refused { number: usize, refusal: Refusal },
+    #[error("{0:?} cannot be the name of a collection: {1}")]
+    CollectionName(String, &'static str),
+    #[error("another program holds the store's lock; try again in a moment")]
+    Busy,
+    #[error("the disk is full; nothing of this write was kept")]
+    DiskFull,
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the store answered: {0}")]
+    Sqlite(rusqlite::Error),
+    #[error("{0}")]
+    Terrain(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// Why one record cannot be stored or identified. What is merely implausible is stored and becomes a finding.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("it has no geometry, and its class needs one")]
+    NoGeometry,
+    #[error("its class has no geometry, but it brings one")]
+    NeedlessGeometry,
+    #[error("its geometry is a {found}, its class holds {wanted}")]
+    GeometryKind { found: &'static str, wanted: &'static str },
+    #[error("it has several parts; in a network each part is a feature of its own: split it")]
+    SeveralParts,
+    #[error("a line needs at least two different vertices")]
+    ShortLine,
+    #[error("a ring needs at least four vertices, the first repeated as the last")]
+    BadRing,
+    #[error("a coordinate lies outside the earth: longitude {lon}, latitude {lat}, height {z}; is it in degrees?")]
+    OffTheEarth { lon: f64, lat: f64, z: f64 },
+    #[error("it has {found} attributes, its class {wanted}")]
+    AttributeCount { found: usize, wanted: usize },
+    #[error("attribute {attribute}: {found} is not {wanted}")]
+    AttributeType { attribute: String, found: String, wanted: &'static str },
+    #[error("its further attributes are not a JSON object")]
+    OtherNotAnObject,
+    #[error("the key {key:?} stands twice in one file")]
+    KeyTwice { key: String },
+}
