@@ -416,3 +416,9 @@ fn halve(above: &[f32], below: Option<&[f32]>) -> Vec<f32> {
         })
         .collect()
 }
+
+impl citytwin_index::Ground for Terrain {
+    fn height(&self, at: LonLat) -> Option<f64> {
+        Terrain::height(self, at)
+    }
+}
