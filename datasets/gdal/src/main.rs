@@ -1,1 +1,101 @@
-fn main() {}
+//! The helper: reads one foreign file and streams what it holds over standard output.
+//!
+//! It is a process of its own because libgdal and our SQLite must not share one, and because a foreign file may
+//! crash its reader: then this process ends, and the load says so. What it writes is `citytwin_datasets::pipe`.
+
+mod complaints;
+mod crs;
+mod formats;
+mod geometry;
+mod limits;
+mod proj;
+mod raster;
+mod read;
+mod values;
+
+use crate::limits::{Limits, Unwatched};
+use anyhow::{Context, bail};
+use citytwin_datasets::pipe::{Fail, PipeWriter};
+use std::io::{BufWriter, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: citytwin-gdal read FILE [--layer NAME]… [--crs EPSG:N|WKT] [--accept-shift METRES] [--exact-extent] [--ask]
+       citytwin-gdal raster FILE [--crs EPSG:N|WKT] [--accept-shift METRES]
+       citytwin-gdal formats
+Reads a foreign file and writes frames to standard output; `citytwin load` is its reader.
+Limits: --memory-mib N (4096), --cpu-secs N (3600), --silence-secs N (300)";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("citytwin-gdal: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+struct Args {
+    verb: String,
+    file: Option<PathBuf>,
+    read: read::ReadOptions,
+    limits: Limits,
+}
+
+fn run() -> anyhow::Result<bool> {
+    let args = parse(std::env::args_os().skip(1))?;
+    if args.verb == "formats" {
+        formats::prepare()?;
+        println!("{}\n{}", formats::VECTOR.join(", "), formats::RASTER.join(", "));
+        return Ok(true);
+    }
+    let file = args.file.context(USAGE)?;
+    // An absolute path: no driver takes it for a connection string.
+    let file = file.canonicalize().with_context(|| file.display().to_string())?;
+    args.limits.set().context("limits")?;
+    complaints::catch();
+    formats::prepare()?;
+    limits::watch(args.limits.silence_secs);
+    let out = Unwatched { inner: stdout().lock(), silence_secs: args.limits.silence_secs };
+    let mut pipe = PipeWriter::new(BufWriter::with_capacity(64 << 10, out));
+    if !file.is_file() {
+        pipe.hello(&read::hello(String::new(), Vec::new()))?;
+        pipe.fail(&Fail { key: "no_file".into(), detail: file.display().to_string() })?;
+        return Ok(false);
+    }
+    match args.verb.as_str() {
+        "read" => read::read(&file, &args.read, &mut pipe),
+        "raster" => raster::raster(&file, &args.read.said, &mut pipe),
+        other => bail!("{other} is no verb\n{USAGE}"),
+    }
+}
+
+fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args> {
+    let mut args = args.peekable();
+    let verb = args.next().and_then(|v| v.into_string().ok()).context(USAGE)?;
+    let mut parsed = Args {
+        verb,
+        file: None,
+        read: read::ReadOptions { said: crs::Said::default(), ask: false, layers: Vec::new(), exact_extent: false },
+        limits: Limits::default(),
+    };
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().and_then(|v| v.into_string().ok()).with_context(|| format!("{arg:?} wants a value"));
+        match arg.to_str() {
+            Some("--layer") => parsed.read.layers.push(value()?),
+            Some("--crs") => parsed.read.said.crs = Some(value()?),
+            Some("--accept-shift") => parsed.read.said.accept_shift_m = Some(value()?.parse().context("--accept-shift wants metres")?),
+            Some("--exact-extent") => parsed.read.exact_extent = true,
+            Some("--ask") => parsed.read.ask = true,
+            Some("--memory-mib") => parsed.limits.memory_mib = value()?.parse()?,
+            Some("--cpu-secs") => parsed.limits.cpu_secs = value()?.parse()?,
+            Some("--silence-secs") => parsed.limits.silence_secs = value()?.parse()?,
+            Some(option) if option.starts_with("--") => bail!("{option} is no option\n{USAGE}"),
+            _ if parsed.file.is_none() => parsed.file = Some(arg.into()),
+            _ => bail!("one file at a time\n{USAGE}"),
+        }
+    }
+    Ok(parsed)
+}
