@@ -1,5 +1,16 @@
 //! Foreign files become features: what the helper streams is checked, fitted to a class, or refused with a reason.
 #![doc = include_str!("../README.md")]
 
+pub mod convert;
+pub mod fit;
+pub mod helper;
+pub mod own;
 pub mod pipe;
+pub mod shape;
 pub mod skipped;
+#[cfg(test)]
+mod testing;
+
+pub use fit::{Fit, Fitted, class_of_layer};
+pub use helper::{Helper, HelperError, Request, Stream};
+pub use skipped::{Reason, Skipped};

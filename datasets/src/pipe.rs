@@ -29,6 +29,8 @@ pub enum Event {
     /// A record that the helper could not hand over.
     Problem(Problem),
     LayerEnd(LayerEnd),
+    /// A layer that cannot be read at all; the others go on.
+    LayerFail(LayerFail),
     Grid(GridHeader),
     Rows(GridRows),
     /// Something worth telling that refuses nothing.
@@ -215,6 +217,14 @@ pub struct Fail {
     pub detail: String,
 }
 
+/// The same for one layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerFail {
+    pub layer: String,
+    #[serde(flatten)]
+    pub fail: Fail,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum PipeError {
     #[error("the helper's stream broke off before its end")]
@@ -242,6 +252,7 @@ mod tag {
     pub const NOTE: u8 = 8;
     pub const END: u8 = 9;
     pub const FAIL: u8 = 10;
+    pub const LAYER_FAIL: u8 = 11;
 }
 
 // ---------------------------------------------------------------- writing
@@ -326,6 +337,10 @@ impl<W: Write> PipeWriter<W> {
     pub fn layer_end(&mut self) -> io::Result<()> {
         let end = self.layer.clone();
         self.json(tag::LAYER_END, &end)
+    }
+
+    pub fn layer_fail(&mut self, layer: &str, fail: &Fail) -> io::Result<()> {
+        self.json(tag::LAYER_FAIL, &LayerFail { layer: layer.to_owned(), fail: fail.clone() })
     }
 
     pub fn grid(&mut self, header: &GridHeader) -> io::Result<()> {
@@ -489,6 +504,7 @@ impl<R: Read> PipeReader<R> {
             }
             (Event::Fail(_), _) => Place::Over,
             (Event::Note(_), place) if place != Place::Start => place,
+            (Event::LayerFail(_), Place::Between) => Place::Between,
             (Event::Layer(header), Place::Between) => {
                 if header.fields.len() > MAX_FIELDS {
                     return Err(PipeError::Malformed("too many fields"));
@@ -567,6 +583,7 @@ fn decode(tag: u8, payload: &[u8]) -> Result<Event, PipeError> {
         tag::NOTE => Event::Note(json(payload)?),
         tag::END => Event::End(json(payload)?),
         tag::FAIL => Event::Fail(json(payload)?),
+        tag::LAYER_FAIL => Event::LayerFail(json(payload)?),
         _ => return Err(PipeError::Malformed("an unknown tag")),
     })
 }
@@ -759,7 +776,7 @@ mod tests {
 
         /// Arbitrary payloads behind an honest frame head: this reaches the decoders that plain noise does not.
         #[test]
-        fn no_payload_makes_it_panic(frames in prop::collection::vec((1u8..12, prop::collection::vec(any::<u8>(), 0..120)), 0..6)) {
+        fn no_payload_makes_it_panic(frames in prop::collection::vec((1u8..13, prop::collection::vec(any::<u8>(), 0..120)), 0..6)) {
             let bytes = stream(|w| {
                 w.layer(&header(1))?;
                 for (tag, payload) in &frames {

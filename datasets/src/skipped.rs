@@ -25,21 +25,38 @@ pub enum Reason {
     UnreadableGeometry(String),
     EmptyGeometry,
     /// The class wants another kind.
-    WrongKind { wanted: GeometryKind, found: String },
+    WrongKind {
+        wanted: GeometryKind,
+        found: String,
+    },
     /// Several parts that do not join, where a single one is needed.
-    Split { parts: usize },
+    Split {
+        parts: usize,
+    },
     NotFinite,
-    /// Beyond ±180°, ±90°: often swapped axes, or metres read as degrees.
-    OutsideWorld { lon: f64, lat: f64 },
-    /// Too few vertices: a line of one, a ring of three.
+    /// A geometry of a type that no class holds: a mixed collection, a TIN.
+    UnsupportedGeometry(String),
+    /// Beyond ±180°, ±90°: often swapped axes, or metres read as degrees; or a height beyond 20 km.
+    OutsideWorld {
+        lon: f64,
+        lat: f64,
+        z: f64,
+    },
+    /// Too few vertices: a line without length, a ring of three.
     Degenerate,
     /// A value that its attribute cannot hold.
-    Unconvertible { attribute: String, value: String, wanted: String },
+    Unconvertible {
+        attribute: String,
+        value: String,
+        wanted: String,
+    },
     /// The coordinate operation has no answer for a vertex.
     NoTransformation(String),
     TooLarge,
     /// The same key stands on an earlier record of the same file.
     KeyTwice(String),
+    /// The file is damaged from this record on: nothing behind it could be read.
+    BrokeOff(String),
     /// A reason that the helper gave and we do not know; kept as it came.
     Other(String),
 }
@@ -53,6 +70,8 @@ impl Reason {
             Self::WrongKind { .. } => "wrong_kind",
             Self::Split { .. } => "split",
             Self::NotFinite => "not_finite",
+            Self::UnsupportedGeometry(_) => "unsupported_geometry",
+            Self::BrokeOff(_) => "broke_off",
             Self::OutsideWorld { .. } => "outside_world",
             Self::Degenerate => "degenerate",
             Self::Unconvertible { .. } => "unconvertible",
@@ -64,7 +83,7 @@ impl Reason {
     }
 
     /// Every key, for the test that each has its sentences.
-    pub const KEYS: [&'static str; 13] = [
+    pub const KEYS: [&'static str; 15] = [
         "no_geometry",
         "unreadable_geometry",
         "empty_geometry",
@@ -72,6 +91,8 @@ impl Reason {
         "split",
         "not_finite",
         "outside_world",
+        "unsupported_geometry",
+        "broke_off",
         "degenerate",
         "unconvertible",
         "no_transformation",
@@ -87,6 +108,8 @@ impl Reason {
             "unreadable_geometry" => Self::UnreadableGeometry(detail),
             "empty_geometry" => Self::EmptyGeometry,
             "not_finite" => Self::NotFinite,
+            "unsupported_geometry" => Self::UnsupportedGeometry(detail),
+            "broke_off" => Self::BrokeOff(detail),
             "no_transformation" => Self::NoTransformation(detail),
             "too_large" => Self::TooLarge,
             _ => Self::Other(if detail.is_empty() { key.to_owned() } else { format!("{key}: {detail}") }),
@@ -97,10 +120,16 @@ impl Reason {
     pub fn values(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::NoGeometry | Self::EmptyGeometry | Self::NotFinite | Self::Degenerate | Self::TooLarge => vec![],
-            Self::UnreadableGeometry(detail) | Self::NoTransformation(detail) | Self::Other(detail) => vec![("detail", detail.clone())],
+            Self::UnreadableGeometry(detail)
+            | Self::UnsupportedGeometry(detail)
+            | Self::BrokeOff(detail)
+            | Self::NoTransformation(detail)
+            | Self::Other(detail) => vec![("detail", detail.clone())],
             Self::WrongKind { wanted, found } => vec![("wanted", kind_name(*wanted).to_owned()), ("found", found.clone())],
             Self::Split { parts } => vec![("parts", parts.to_string())],
-            Self::OutsideWorld { lon, lat } => vec![("lon", lon.to_string()), ("lat", lat.to_string())],
+            Self::OutsideWorld { lon, lat, z } => {
+                vec![("lon", lon.to_string()), ("lat", lat.to_string()), ("z", z.to_string())]
+            }
             Self::Unconvertible { attribute, value, wanted } => {
                 vec![("attribute", attribute.clone()), ("value", value.clone()), ("wanted", wanted.clone())]
             }

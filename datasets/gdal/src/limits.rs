@@ -43,12 +43,17 @@ fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
     if unsafe { libc::setrlimit(resource, &limit) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Starts the watchdog anew: unless called again, the process ends in so many seconds.
+/// Starts the watchdog anew: unless called again, the process ends in so many seconds; 0 lets it sleep.
 pub fn watch(secs: u32) {
     // SAFETY: alarm has no preconditions; the default action of its signal ends the process, as intended.
     unsafe {
         libc::alarm(secs);
     }
+}
+
+/// A walk that writes nothing says that it is alive.
+pub fn still_alive() {
+    watch(Limits::default().silence_secs);
 }
 
 /// Output that is not watched while it waits for its reader.

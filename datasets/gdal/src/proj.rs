@@ -3,19 +3,26 @@
 //! GDAL hides these three, and they decide whether a transformation counts. Each object frees itself.
 
 use std::ffi::{CStr, CString, c_char, c_double, c_int};
-use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use citytwin_model::Bounds;
 
 #[repr(C)]
-struct PjContext(PhantomData<*mut ()>);
+struct PjContext {
+    _opaque: [u8; 0],
+}
 #[repr(C)]
-struct Pj(PhantomData<*mut ()>);
+struct Pj {
+    _opaque: [u8; 0],
+}
 #[repr(C)]
-struct PjList(PhantomData<*mut ()>);
+struct PjList {
+    _opaque: [u8; 0],
+}
 #[repr(C)]
-struct PjFactory(PhantomData<*mut ()>);
+struct PjFactory {
+    _opaque: [u8; 0],
+}
 
 #[repr(C)]
 struct PjInfo {
@@ -59,7 +66,12 @@ unsafe extern "C" {
     fn proj_create_operation_factory_context(ctx: *mut PjContext, authority: *const c_char) -> *mut PjFactory;
     fn proj_operation_factory_context_destroy(factory: *mut PjFactory);
     fn proj_operation_factory_context_set_area_of_interest(
-        ctx: *mut PjContext, factory: *mut PjFactory, west: c_double, south: c_double, east: c_double, north: c_double,
+        ctx: *mut PjContext,
+        factory: *mut PjFactory,
+        west: c_double,
+        south: c_double,
+        east: c_double,
+        north: c_double,
     );
     fn proj_operation_factory_context_set_spatial_criterion(ctx: *mut PjContext, factory: *mut PjFactory, criterion: c_int);
     fn proj_operation_factory_context_set_grid_availability_use(ctx: *mut PjContext, factory: *mut PjFactory, usage: c_int);
@@ -72,14 +84,31 @@ unsafe extern "C" {
     fn proj_coordoperation_is_instantiable(ctx: *mut PjContext, pj: *const Pj) -> c_int;
     fn proj_coordoperation_has_ballpark_transformation(ctx: *mut PjContext, pj: *const Pj) -> c_int;
     fn proj_get_area_of_use(
-        ctx: *mut PjContext, pj: *const Pj, west: *mut c_double, south: *mut c_double, east: *mut c_double, north: *mut c_double,
+        ctx: *mut PjContext,
+        pj: *const Pj,
+        west: *mut c_double,
+        south: *mut c_double,
+        east: *mut c_double,
+        north: *mut c_double,
         name: *mut *const c_char,
     ) -> c_int;
     fn proj_normalize_for_visualization(ctx: *mut PjContext, pj: *const Pj) -> *mut Pj;
     fn proj_as_proj_string(ctx: *mut PjContext, pj: *const Pj, kind: c_int, options: *const *const c_char) -> *const c_char;
     fn proj_trans_generic(
-        pj: *mut Pj, direction: c_int, x: *mut c_double, sx: usize, nx: usize, y: *mut c_double, sy: usize, ny: usize,
-        z: *mut c_double, sz: usize, nz: usize, t: *mut c_double, st: usize, nt: usize,
+        pj: *mut Pj,
+        direction: c_int,
+        x: *mut c_double,
+        sx: usize,
+        nx: usize,
+        y: *mut c_double,
+        sy: usize,
+        ny: usize,
+        z: *mut c_double,
+        sz: usize,
+        nz: usize,
+        t: *mut c_double,
+        st: usize,
+        nt: usize,
     ) -> usize;
     fn proj_errno_reset(pj: *const Pj) -> c_int;
 }
@@ -277,8 +306,20 @@ impl<'a> Object<'a> {
         unsafe {
             proj_errno_reset(self.pj.as_ptr());
             proj_trans_generic(
-                self.pj.as_ptr(), FORWARD, x.as_mut_ptr(), step, x.len(), y.as_mut_ptr(), step, y.len(),
-                ptr::null_mut(), 0, 0, ptr::null_mut(), 0, 0,
+                self.pj.as_ptr(),
+                FORWARD,
+                x.as_mut_ptr(),
+                step,
+                x.len(),
+                y.as_mut_ptr(),
+                step,
+                y.len(),
+                ptr::null_mut(),
+                0,
+                0,
+                ptr::null_mut(),
+                0,
+                0,
             );
         }
     }

@@ -42,7 +42,9 @@ pub fn read(path: &Path, options: &ReadOptions, pipe: &mut PipeWriter<impl Write
     let format = dataset.driver().short_name();
     // SAFETY: layers live as long as the dataset, which outlives this function's use of them.
     let layers: Vec<OGRLayerH> = unsafe {
-        (0..gdal_sys::GDALDatasetGetLayerCount(dataset.c_dataset())).map(|i| gdal_sys::GDALDatasetGetLayer(dataset.c_dataset(), i)).collect()
+        (0..gdal_sys::GDALDatasetGetLayerCount(dataset.c_dataset()))
+            .map(|i| gdal_sys::GDALDatasetGetLayer(dataset.c_dataset(), i))
+            .collect()
     };
     let layers: Vec<Layer> = layers.into_iter().filter(|handle| !handle.is_null()).map(|handle| Layer { handle }).collect();
     pipe.hello(&hello(format.clone(), layers.iter().map(Layer::summary).collect()))?;
@@ -60,8 +62,7 @@ pub fn read(path: &Path, options: &ReadOptions, pipe: &mut PipeWriter<impl Write
     for index in wanted {
         let layer = layers.get(index).context("a layer that is not in the file")?;
         if let Err(fail) = layer.stream(&format, &proj, options, pipe)? {
-            pipe.fail(&fail)?;
-            return Ok(false);
+            pipe.layer_fail(&layer.name(), &fail)?;
         }
     }
     pipe.end()?;
@@ -153,7 +154,11 @@ impl Layer {
     }
 
     fn stream(
-        &self, format: &str, proj: &Proj, options: &ReadOptions, pipe: &mut PipeWriter<impl Write>,
+        &self,
+        format: &str,
+        proj: &Proj,
+        options: &ReadOptions,
+        pipe: &mut PipeWriter<impl Write>,
     ) -> anyhow::Result<Result<(), Fail>> {
         // SAFETY: a live layer.
         let fields = unsafe { values::fields(gdal_sys::OGR_L_GetLayerDefn(self.handle)) };
@@ -169,7 +174,7 @@ impl Layer {
             let crs = self.crs();
             match crs::choose(proj, crs.as_deref(), &options.said, || survey.get_or_insert_with(|| self.survey(ids)).extent) {
                 Ok(transform) => Some(transform),
-                Err(fail) => return Ok(Err(Fail { detail: format!("{}|{}", self.name(), fail.detail), ..fail })),
+                Err(fail) => return Ok(Err(fail)),
             }
         } else {
             None
@@ -205,7 +210,11 @@ impl Layer {
     }
 
     fn stream_features(
-        &self, fields: &[FieldType], ids: IdSource, transform: Option<&Transform>, pipe: &mut PipeWriter<impl Write>,
+        &self,
+        fields: &[FieldType],
+        ids: IdSource,
+        transform: Option<&Transform>,
+        pipe: &mut PipeWriter<impl Write>,
     ) -> anyhow::Result<()> {
         let mut buffer = Vec::new();
         let mut lossy = false;
@@ -227,7 +236,8 @@ impl Layer {
             warnings.extend(said.iter().filter(|c| !c.failure).map(|c| c.text.clone()).take(50usize.saturating_sub(warnings.len())));
             let source_id = ids.id(&feature);
             // SAFETY: a live feature of this layer; indexes are its columns.
-            let values = fields.iter().enumerate().map(|(i, ty)| unsafe { values::value(feature.0, i as c_int, *ty, &mut lossy) }).collect();
+            let values =
+                fields.iter().enumerate().map(|(i, ty)| unsafe { values::value(feature.0, i as c_int, *ty, &mut lossy) }).collect();
             let mut refused = |reason: &str, detail: String, values: Vec<Value>| {
                 pipe.problem(&Problem { record, source_id: source_id.clone(), reason: reason.into(), detail, values })
             };
@@ -298,8 +308,12 @@ impl Layer {
             let mut ignored: Vec<_> = names.iter().map(|n| n.as_ptr()).chain([ptr::null()]).collect();
             gdal_sys::OGR_L_SetIgnoredFields(self.handle, ignored.as_mut_ptr());
             gdal_sys::OGR_L_ResetReading(self.handle);
+            let mut walked = 0u32;
             while let Some(feature) = self.next() {
-                crate::limits::watch(crate::limits::SURVEY_SECS);
+                walked += 1;
+                if walked % 4096 == 0 {
+                    crate::limits::still_alive();
+                }
                 if ids == IdSource::Native && survey.unique_ids {
                     survey.unique_ids = ids.id(&feature).is_some_and(|id| {
                         let mut hasher = DefaultHasher::new();
@@ -340,7 +354,12 @@ fn kinds_of(ty: Type::Type) -> Vec<Kind> {
     // SAFETY: a plain number in.
     match unsafe { gdal_sys::OGR_GT_Flatten(ty) } {
         Type::wkbPoint | Type::wkbMultiPoint => vec![Kind::Point],
-        Type::wkbLineString | Type::wkbMultiLineString | Type::wkbCircularString | Type::wkbCompoundCurve | Type::wkbMultiCurve | Type::wkbCurve => {
+        Type::wkbLineString
+        | Type::wkbMultiLineString
+        | Type::wkbCircularString
+        | Type::wkbCompoundCurve
+        | Type::wkbMultiCurve
+        | Type::wkbCurve => {
             vec![Kind::Line]
         }
         Type::wkbPolygon | Type::wkbMultiPolygon | Type::wkbCurvePolygon | Type::wkbMultiSurface | Type::wkbSurface => vec![Kind::Area],
