@@ -135,6 +135,10 @@ impl Stream {
         self.hello.as_ref().expect("a stream begins with its greeting")
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks for layers, by their place in [`Hello::layers`].
     pub fn want(&mut self, layers: Vec<usize>) -> Result<(), HelperError> {
         if let Some(mut stdin) = self.stdin.take() {

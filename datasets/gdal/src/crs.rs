@@ -13,17 +13,23 @@ pub const ACCURACY_LIMIT_M: f64 = 2.0;
 
 pub struct Transform<'a> {
     pub used: CrsUse,
+    /// With x first on both sides.
     operation: Option<Object<'a>>,
+    /// The operation as PROJ writes it, axes as the systems define them: what the warper of grids wants.
+    pub pipeline: Option<String>,
 }
 
-impl Transform<'_> {
-    pub fn is_same(&self) -> bool {
-        self.operation.is_none()
+impl<'a> Transform<'a> {
+    fn same(used: CrsUse) -> Self {
+        Self { used, operation: None, pipeline: None }
     }
 
-    /// As a PROJ pipeline with x first, for the warper of grids.
-    pub fn pipeline(&self) -> Option<String> {
-        self.operation.as_ref()?.pipeline()
+    fn by(used: CrsUse, operation: &Object<'a>) -> Result<Self, Fail> {
+        let pipeline = operation.pipeline();
+        match operation.x_first() {
+            Some(operation) => Ok(Self { used, operation: Some(operation), pipeline }),
+            None => Err(Fail { key: "crs_no_operation".into(), detail: used.source }),
+        }
     }
 
     /// Moves every vertex; `Err` with the first one that has no answer.
@@ -101,7 +107,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extent: i
     let (cgcs2000, wgs84) = (reference("EPSG:4490"), reference("EPSG:4326"));
 
     if crs.same_as(&cgcs2000) || crs.same_as(&wgs84) {
-        return Ok(Transform { used: CrsUse { source, given, way: CrsWay::Same }, operation: None });
+        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same }));
     }
     let beneath = crs.geodetic().map(Object::horizontal).ok_or_else(|| fail("crs_unknown", source.clone()))?;
     for target in [&cgcs2000, &wgs84] {
@@ -109,14 +115,14 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extent: i
             let found = proj.operations(&crs, target, None, false).into_iter().find(|o| o.is_usable() && !o.is_ballpark());
             let operation = found.ok_or_else(|| fail("crs_no_operation", source.clone()))?;
             let way = CrsWay::Unprojected { operation: operation.name() };
-            return Ok(Transform { used: CrsUse { source, given, way }, operation: operation.x_first() });
+            return Transform::by(CrsUse { source, given, way }, &operation);
         }
     }
 
     // Another datum: the area decides, so the box is needed, roughly, in degrees of that datum.
     let own = extent();
     let area = if own.is_empty() {
-        return Ok(Transform { used: CrsUse { source, given, way: CrsWay::Same }, operation: None }); // no vertex at all
+        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same })); // no vertex at all
     } else if crs.is_projected() {
         let down = proj.operations(&crs, &beneath, None, false).into_iter().find_map(|o| o.x_first());
         moved_bounds(&down.ok_or_else(|| fail("crs_no_operation", source.clone()))?, &own)
@@ -137,7 +143,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extent: i
         let accuracy_m = operation.accuracy_m();
         if accuracy_m.is_some_and(|a| a <= limit) {
             let way = CrsWay::Transformed { operation: operation.name(), accuracy_m };
-            return Ok(Transform { used: CrsUse { source, given, way }, operation: operation.x_first() });
+            return Transform::by(CrsUse { source, given, way }, &operation);
         }
         best_offer.get_or_insert((operation.name(), accuracy_m));
     }
@@ -147,7 +153,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extent: i
         let guess = || proj.operations(&crs, &wgs84, None, true).into_iter().find(|o| o.is_usable());
         if let Some(operation) = from_bound.or_else(guess) {
             let way = CrsWay::Transformed { operation: operation.name(), accuracy_m: operation.accuracy_m() };
-            return Ok(Transform { used: CrsUse { source, given, way }, operation: operation.x_first() });
+            return Transform::by(CrsUse { source, given, way }, &operation);
         }
     }
     Err(match best_offer {

@@ -8,6 +8,7 @@ mod crs;
 mod formats;
 mod geometry;
 mod limits;
+mod mistyped;
 mod proj;
 mod raster;
 mod read;

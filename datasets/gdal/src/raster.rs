@@ -71,7 +71,7 @@ fn send(dataset: &Dataset, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
         (dataset, place, columns, rows)
     } else {
         let source_wkt = said.crs.clone().or(own_wkt).unwrap_or_default();
-        match warp(dataset, &source_wkt, transform.pipeline()) {
+        match warp(dataset, &source_wkt, transform.pipeline.clone()) {
             Some(dataset) => {
                 warped = dataset;
                 let Ok(place) = warped.geo_transform() else { return fail("raster_unplaced", String::new()) };

@@ -4,6 +4,7 @@ use crate::complaints;
 use crate::crs::{self, Said, Transform};
 use crate::formats;
 use crate::geometry;
+use crate::mistyped::{self, Mistyped};
 use crate::proj::Proj;
 use crate::values;
 use anyhow::Context;
@@ -61,7 +62,7 @@ pub fn read(path: &Path, options: &ReadOptions, pipe: &mut PipeWriter<impl Write
     let proj = Proj::new();
     for index in wanted {
         let layer = layers.get(index).context("a layer that is not in the file")?;
-        if let Err(fail) = layer.stream(&format, &proj, options, pipe)? {
+        if let Err(fail) = layer.stream(&dataset, &format, &proj, options, pipe)? {
             pipe.layer_fail(&layer.name(), &fail)?;
         }
     }
@@ -99,7 +100,7 @@ fn open(path: &Path) -> Result<Dataset, String> {
     Err(if why.is_empty() { format!("none of {}", formats::VECTOR.join(", ")) } else { why })
 }
 
-struct Layer {
+pub struct Layer {
     handle: OGRLayerH,
 }
 
@@ -112,9 +113,16 @@ struct Survey {
 }
 
 impl Layer {
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         // SAFETY: a terminated string that lives as long as the layer.
         unsafe { CStr::from_ptr(gdal_sys::OGR_L_GetName(self.handle)) }.to_string_lossy().into_owned()
+    }
+
+    /// The table's key, where it has one.
+    fn fid_column(&self) -> Option<String> {
+        // SAFETY: a live layer; the name lives as long.
+        let column = unsafe { CStr::from_ptr(gdal_sys::OGR_L_GetFIDColumn(self.handle)) }.to_string_lossy().into_owned();
+        (!column.is_empty()).then_some(column)
     }
 
     /// As announced, without counting.
@@ -155,16 +163,29 @@ impl Layer {
 
     fn stream(
         &self,
+        dataset: &Dataset,
         format: &str,
         proj: &Proj,
         options: &ReadOptions,
         pipe: &mut PipeWriter<impl Write>,
     ) -> anyhow::Result<Result<(), Fail>> {
         // SAFETY: a live layer.
-        let fields = unsafe { values::fields(gdal_sys::OGR_L_GetLayerDefn(self.handle)) };
+        let mut fields = unsafe { values::fields(gdal_sys::OGR_L_GetLayerDefn(self.handle)) };
+        let native: Vec<FieldType> = fields.iter().map(|f| f.ty).collect();
+        let mistyped = match self.fid_column().filter(|_| format == "GPKG") {
+            None => Mistyped::default(),
+            Some(fid) => match mistyped::find(dataset.c_dataset(), self, &fid, &mut fields) {
+                Ok(mistyped) => mistyped,
+                Err(fail) => return Ok(Err(fail)),
+            },
+        };
         let has_geometry = self.geometry_type() != Type::wkbNone;
         let declared = kinds_of(self.geometry_type());
-        let ids = IdSource::of(format, self.handle);
+        let ids = match format {
+            "GPKG" if self.fid_column().is_some() => IdSource::Fid,
+            "GeoJSON" => IdSource::Native,
+            _ => IdSource::None,
+        };
 
         let mut survey: Option<Survey> = None;
         if (has_geometry && (options.exact_extent || declared.len() > 1)) || ids == IdSource::Native {
@@ -204,7 +225,7 @@ impl Layer {
             crs: transform.as_ref().map(|t| t.used.clone()),
         })?;
         let ids = if own_ids { ids } else { IdSource::None };
-        self.stream_features(&fields.iter().map(|f| f.ty).collect::<Vec<_>>(), ids, transform.as_ref(), pipe)?;
+        self.stream_features(&native, mistyped, ids, transform.as_ref(), pipe)?;
         pipe.layer_end()?;
         Ok(Ok(()))
     }
@@ -212,6 +233,7 @@ impl Layer {
     fn stream_features(
         &self,
         fields: &[FieldType],
+        mut mistyped: Mistyped,
         ids: IdSource,
         transform: Option<&Transform>,
         pipe: &mut PipeWriter<impl Write>,
@@ -236,8 +258,17 @@ impl Layer {
             warnings.extend(said.iter().filter(|c| !c.failure).map(|c| c.text.clone()).take(50usize.saturating_sub(warnings.len())));
             let source_id = ids.id(&feature);
             // SAFETY: a live feature of this layer; indexes are its columns.
-            let values =
+            let mut values: Vec<Value> =
                 fields.iter().enumerate().map(|(i, ty)| unsafe { values::value(feature.0, i as c_int, *ty, &mut lossy) }).collect();
+            if !mistyped.is_empty() {
+                // SAFETY: a live feature.
+                let fid = unsafe { gdal_sys::OGR_F_GetFID(feature.0) };
+                for (i, value) in values.iter_mut().enumerate() {
+                    if let Some(odd) = mistyped.take(i, fid) {
+                        *value = odd;
+                    }
+                }
+            }
             let mut refused = |reason: &str, detail: String, values: Vec<Value>| {
                 pipe.problem(&Problem { record, source_id: source_id.clone(), reason: reason.into(), detail, values })
             };
@@ -379,19 +410,6 @@ enum IdSource {
 }
 
 impl IdSource {
-    fn of(format: &str, layer: OGRLayerH) -> Self {
-        // SAFETY: a live layer; the name lives as long.
-        let has_column = unsafe {
-            let column = gdal_sys::OGR_L_GetFIDColumn(layer);
-            !column.is_null() && !CStr::from_ptr(column).is_empty()
-        };
-        match format {
-            "GPKG" if has_column => Self::Fid,
-            "GeoJSON" => Self::Native,
-            _ => Self::None,
-        }
-    }
-
     fn id(self, feature: &Feature) -> Option<String> {
         match self {
             Self::None => None,
