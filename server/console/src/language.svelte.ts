@@ -1,0 +1,52 @@
+// The reader's language: Chinese unless chosen otherwise, and remembered.
+
+import { fill, type Values } from './words/fill';
+import { en } from './words/en';
+import { zh } from './words/zh';
+import type { Label } from './wire';
+import { kept } from './kept';
+
+export type Language = 'zh' | 'en';
+export type Key = keyof typeof zh;
+
+const SENTENCES: Record<Language, Record<Key, string>> = { zh, en };
+
+class Speaker {
+  current = $state<Language>('zh');
+
+  /** A link's `lang` wins over what was chosen last time. */
+  start(wanted: string | null) {
+    const choice = wanted ?? kept.get('language');
+    this.current = choice === 'en' ? 'en' : 'zh';
+    this.#mark();
+  }
+
+  toggle() {
+    this.current = this.current === 'zh' ? 'en' : 'zh';
+    kept.set('language', this.current);
+    this.#mark();
+  }
+
+  /** For `Accept-Language`, so that the server's sentences come in the same language. */
+  get accept(): string {
+    return this.current === 'zh' ? 'zh-CN,zh;q=0.9,en;q=0.5' : 'en,zh;q=0.5';
+  }
+
+  #mark() {
+    document.documentElement.lang = this.current === 'zh' ? 'zh-CN' : 'en';
+  }
+}
+
+export const language = new Speaker();
+
+/** One of the console's own sentences. */
+export function say(key: Key, values?: Values): string {
+  return fill(SENTENCES[language.current][key], values);
+}
+
+/** A name that the server gives in both languages. */
+export function name(label: Label | string | null | undefined): string {
+  if (label == null) return '';
+  if (typeof label === 'string') return label;
+  return label[language.current] || label.zh || label.en;
+}

@@ -1,0 +1,149 @@
+// What the city reports now: merging messages of /live. Pure, so that order, repeats and breaks are tested without a socket.
+
+import type { Alarm, Changed, LiveMessage, LiveValue, Position, Severity } from '../wire';
+
+export interface LiveState {
+  /** Number of the newest message merged; `null` before the first snapshot. */
+  seq: number | null;
+  values: ReadonlyMap<string, LiveValue>;
+  /** Alarms not yet cleared. */
+  alarms: ReadonlyMap<number, Alarm>;
+}
+
+export const NOTHING_YET: LiveState = { seq: null, values: new Map(), alarms: new Map() };
+
+export const SEVERITIES: readonly Severity[] = ['notice', 'warning', 'serious', 'critical'];
+
+export function rank(severity: Severity | null): number {
+  return severity === null ? -1 : SEVERITIES.indexOf(severity);
+}
+
+/** The state after a message. The same object comes back when the message changes nothing. */
+export function merge(state: LiveState, message: LiveMessage): LiveState {
+  switch (message.type) {
+    case 'hello':
+      return state;
+    case 'snapshot':
+      // The whole truth at `seq`: what it does not name is gone, and a server that was restored from a backup may count from less.
+      return {
+        seq: message.seq,
+        values: new Map(message.values.map((value) => [value.datastream, value])),
+        alarms: new Map(message.alarms.filter(isOpen).map((alarm) => [alarm.id, alarm])),
+      };
+    case 'delta':
+      // A repeat after a reconnect.
+      if (state.seq !== null && message.seq <= state.seq) return state;
+      return {
+        seq: message.seq,
+        values: mergeValues(state.values, message.values ?? []),
+        alarms: mergeAlarms(state.alarms, message.alarms ?? []),
+      };
+  }
+}
+
+function mergeValues(held: ReadonlyMap<string, LiveValue>, news: LiveValue[]): ReadonlyMap<string, LiveValue> {
+  if (news.length === 0) return held;
+  const values = new Map(held);
+  for (const value of news) {
+    const before = values.get(value.datastream);
+    // A reading that arrives late is history; the newest measurement stays, but an alarm that it changed counts.
+    const late = before?.measured_at && value.measured_at && value.measured_at < before.measured_at;
+    values.set(value.datastream, late ? { ...before, alarm: value.alarm } : value);
+  }
+  return values;
+}
+
+function mergeAlarms(held: ReadonlyMap<number, Alarm>, news: Alarm[]): ReadonlyMap<number, Alarm> {
+  if (news.length === 0) return held;
+  const alarms = new Map(held);
+  for (const alarm of news) {
+    if (isOpen(alarm)) alarms.set(alarm.id, alarm);
+    else alarms.delete(alarm.id);
+  }
+  return alarms;
+}
+
+function isOpen(alarm: Alarm): boolean {
+  return alarm.state !== 'cleared';
+}
+
+/** Worst first, then the newest; what nobody has acknowledged stands before what somebody has. */
+export function alarmList(state: LiveState): Alarm[] {
+  return [...state.alarms.values()].sort(
+    (a, b) =>
+      Number(a.state === 'acknowledged') - Number(b.state === 'acknowledged') ||
+      rank(b.severity) - rank(a.severity) ||
+      b.since.localeCompare(a.since) ||
+      b.id - a.id,
+  );
+}
+
+export type Freshness = 'fresh' | 'stale' | 'none';
+
+export function freshness(value: Pick<LiveValue, 'value' | 'measured_at'>, now: number, staleAfterMs: number): Freshness {
+  if (value.value === null || value.measured_at === null) return 'none';
+  const measured = Date.parse(value.measured_at);
+  return Number.isNaN(measured) ? 'none' : now - measured > staleAfterMs ? 'stale' : 'fresh';
+}
+
+/** One mark on the map for everything that is measured at one feature. */
+export interface Pin {
+  /** Wire number of the feature. */
+  id: number;
+  host: string;
+  position: Position;
+  severity: Severity | null;
+  /** Some alarm here is raised and not acknowledged. */
+  raised: boolean;
+  freshness: Freshness;
+  /** The value that matters most: the one in the worst alarm, else the first by datastream. */
+  shown: LiveValue | null;
+}
+
+export function pins(state: LiveState, now: number, staleAfterMs: number): Pin[] {
+  const byHost = new Map<number, Pin>();
+  for (const value of [...state.values.values()].sort((a, b) => (a.datastream < b.datastream ? -1 : 1))) {
+    if (!value.position) continue;
+    const state = freshness(value, now, staleAfterMs);
+    const pin = byHost.get(value.id);
+    if (!pin) {
+      byHost.set(value.id, { id: value.id, host: value.host, position: value.position, severity: value.alarm, raised: false, freshness: state, shown: value });
+      continue;
+    }
+    if (rank(value.alarm) > rank(pin.severity)) {
+      pin.severity = value.alarm;
+      pin.shown = value;
+    }
+    // One sensor that still reports keeps the pin alive.
+    if (state === 'fresh' || pin.freshness === 'none') pin.freshness = state;
+  }
+  for (const alarm of state.alarms.values()) {
+    let pin = byHost.get(alarm.id_host);
+    if (!pin) {
+      if (!alarm.position) continue;
+      pin = { id: alarm.id_host, host: alarm.host, position: alarm.position, severity: null, raised: false, freshness: 'none', shown: null };
+      byHost.set(alarm.id_host, pin);
+    }
+    if (rank(alarm.severity) > rank(pin.severity)) {
+      pin.severity = alarm.severity;
+      pin.shown = state.values.get(alarm.datastream) ?? pin.shown;
+    }
+    if (alarm.state === 'raised') pin.raised = true;
+  }
+  return [...byHost.values()];
+}
+
+/** What a message says about features that were edited: their tiles are to be fetched again. */
+export function edits(message: LiveMessage): { revision: number | null; changed: Changed[] } {
+  if (message.type !== 'delta') return { revision: null, changed: [] };
+  return { revision: message.revision ?? null, changed: message.changed ?? [] };
+}
+
+/** Waiting times between attempts to connect: quick at first, then patient, never all desks at once. */
+export function retryDelayMs(attempt: number, random: number): number {
+  const ceiling = Math.min(15_000, 1000 * 2 ** Math.min(attempt, 5));
+  return Math.round(ceiling * (0.5 + random / 2));
+}
+
+/** A sensor silent for this long is not trusted: its value is shown as stale. */
+export const STALE_AFTER_MS = 15 * 60_000;
