@@ -17,7 +17,9 @@ describe('numbers', () => {
   });
   it('carry their unit', () => {
     expect(quantity(12, 'kPa')).toBe('12 kPa');
-    expect(quantity(12, '%')).toBe('12%');
+    expect(quantity(12, '%LEL')).toBe('12%LEL');
+    expect(quantity(2, '°')).toBe('2°');
+    expect(quantity(21, '°C')).toBe('21 °C');
     expect(quantity(12, null)).toBe('12');
     expect(metres(12_345)).toBe('12.35 km');
   });

@@ -16,7 +16,7 @@ export function number(value: number): string {
 /** A number and its unit; percent and degrees stand close, as printed. */
 export function quantity(value: number, unit?: string | null): string {
   if (!unit) return number(value);
-  return /^[%°‰]/.test(unit) ? `${number(value)}${unit}` : `${number(value)} ${unit}`;
+  return /^(%|‰|°(?!C))/.test(unit) ? `${number(value)}${unit}` : `${number(value)} ${unit}`;
 }
 
 /** An instant in the city's zone, not in the reader's. */
@@ -60,8 +60,8 @@ export function age(milliseconds: number): string {
   return say('age.days', { count: Math.floor(seconds / 86400) });
 }
 
-/** `null` when there is nothing to show, so that the caller says so in words. */
-export function attribute(value: unknown, about?: Attribute): string | null {
+/** `null` when there is nothing to show, so that the caller says so in words. `ownUnit` is for numbers whose unit the feature names. */
+export function attribute(value: unknown, about?: Attribute, ownUnit?: string): string | null {
   if (value === null || value === undefined || value === '') return null;
   if (typeof value === 'boolean') return say(value ? 'feature.yes' : 'feature.no');
   if (about?.codes?.length) {
@@ -72,7 +72,7 @@ export function attribute(value: unknown, about?: Attribute): string | null {
   if (typeof value === 'number') {
     // A year is not a quantity: no thousands separator.
     if (/(^|_)(year|no)$/.test(about?.id ?? '')) return String(value);
-    return quantity(value, about?.unit);
+    return quantity(value, about?.unit ?? (about?.type === 'real' ? ownUnit : undefined));
   }
   if (about?.type === 'time') return instant(String(value));
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -48,5 +48,7 @@ export function say(key: Key, values?: Values): string {
 export function name(label: Label | string | null | undefined): string {
   if (label == null) return '';
   if (typeof label === 'string') return label;
-  return label[language.current] || label.zh || label.en;
+  if (language.current === 'zh') return label.zh || label.en;
+  // The catalogue's English is written as in running text; here it stands alone.
+  return label.en ? label.en.charAt(0).toUpperCase() + label.en.slice(1) : label.zh;
 }

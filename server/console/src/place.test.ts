@@ -26,7 +26,7 @@ describe('an address', () => {
 
 describe('the way to 3D and back', () => {
   it('ends at the same place', () => {
-    const link = viewerLink(PLACE, HEIGHT_PX, ['risk'], 'water_pipe.3', 'zh');
+    const link = viewerLink(PLACE, HEIGHT_PX, 0, ['risk'], 'water_pipe.3', 'zh');
     expect(link).toMatch(/^\/viewer\/\?/);
     const back = readLink(link.slice(link.indexOf('?')), '', HEIGHT_PX);
     expect(back.place!.lon).toBeCloseTo(PLACE.lon, 4);
@@ -40,7 +40,7 @@ describe('the way to 3D and back', () => {
   });
 
   it('leans the eye a little when the map looks straight down', () => {
-    expect(viewerLink({ ...PLACE, tilt: 0 }, HEIGHT_PX, [], null, 'zh')).toContain('pitch=-55.0');
+    expect(viewerLink({ ...PLACE, tilt: 0 }, HEIGHT_PX, 0, [], null, 'zh')).toContain('pitch=-55.0');
   });
 });
 

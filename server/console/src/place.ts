@@ -32,8 +32,9 @@ export function zoomOfDistance(distance: number, lat: number, heightPx: number):
   return Math.log2(eyeDistance(0, lat, heightPx) / distance);
 }
 
-/** The address of the 3D view that shows the same. The eye's own place is given: behind the middle, along the heading. */
-export function viewerLink(place: Place, heightPx: number, overlays: string[], selection: string | null, language: string): string {
+/** The address of the 3D view that shows the same. The eye's own place is given: behind the middle, along
+ * the heading, `groundM` being the height of the ground in the city's datum. */
+export function viewerLink(place: Place, heightPx: number, groundM: number, overlays: string[], selection: string | null, language: string): string {
   const distance = eyeDistance(place.zoom, place.lat, heightPx);
   // Straight down the 3D view shows roofs only; lean a little.
   const tilt = (Math.max(place.tilt, 35) * Math.PI) / 180;
@@ -45,7 +46,7 @@ export function viewerLink(place: Place, heightPx: number, overlays: string[], s
   const query = new URLSearchParams({
     lon: lon.toFixed(6),
     lat: lat.toFixed(6),
-    height: (distance * Math.cos(tilt)).toFixed(1),
+    height: (groundM + distance * Math.cos(tilt)).toFixed(1),
     heading: normal(place.heading).toFixed(1),
     pitch: (-90 + (tilt * 180) / Math.PI).toFixed(1),
     lang: language,

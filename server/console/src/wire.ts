@@ -28,6 +28,14 @@ export interface Class {
   group?: string | null;
   symbol: { colour: string; icon?: string | null; min_zoom: number };
   attributes: Attribute[];
+  /** How many features the city has of it. */
+  count?: number;
+}
+
+export interface ObservedProperty {
+  id: string;
+  label: Label;
+  unit: string;
 }
 
 export interface City {
@@ -42,6 +50,7 @@ export interface City {
 
 export interface Catalogue {
   classes: Class[];
+  properties: ObservedProperty[];
   city: City;
 }
 
@@ -51,10 +60,10 @@ export type Position = [number, number] | [number, number, number];
 /** The newest reading of one datastream, placed on the feature that it speaks of. */
 export interface LiveValue {
   datastream: string;
-  /** Wire number of the host feature. */
-  id: number;
-  host: string;
-  sensor: string;
+  /** Wire number of the feature that is watched; a datastream may name none. */
+  id: number | null;
+  host: string | null;
+  sensor: string | null;
   property: string;
   label: Label;
   value: number | null;
@@ -68,8 +77,8 @@ export interface LiveValue {
 export interface Alarm {
   id: number;
   datastream: string;
-  host: string;
-  id_host: number;
+  host: string | null;
+  id_host: number | null;
   severity: Severity;
   state: 'raised' | 'acknowledged' | 'cleared';
   since: string;
@@ -91,7 +100,10 @@ export type LiveMessage =
       alarms?: Alarm[];
       revision?: number;
       changed?: Changed[];
-    };
+      /** More changed than is listed. */
+      changed_more?: boolean;
+    }
+  | { type: 'refused'; code: string; detail: string };
 
 /** A feature that an edit touched, and where it was or is. */
 export interface Changed {
@@ -110,13 +122,16 @@ export interface LegendStep {
 export interface Overlay {
   id: string;
   label: Label;
+  /** The classes that it colours. */
+  classes?: string[];
   legend: LegendStep[];
+  revision?: number | null;
 }
 
 export interface Candidate {
   id: string;
   wire: number;
-  label: string | Label;
+  label: string;
   class: string;
   code?: string | null;
   position: Position | null;

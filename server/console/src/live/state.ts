@@ -22,6 +22,7 @@ export function rank(severity: Severity | null): number {
 export function merge(state: LiveState, message: LiveMessage): LiveState {
   switch (message.type) {
     case 'hello':
+    case 'refused':
       return state;
     case 'snapshot':
       // The whole truth at `seq`: what it does not name is gone, and a server that was restored from a backup may count from less.
@@ -103,7 +104,7 @@ export interface Pin {
 export function pins(state: LiveState, now: number, staleAfterMs: number): Pin[] {
   const byHost = new Map<number, Pin>();
   for (const value of [...state.values.values()].sort((a, b) => (a.datastream < b.datastream ? -1 : 1))) {
-    if (!value.position) continue;
+    if (!value.position || value.id === null || value.host === null) continue;
     const state = freshness(value, now, staleAfterMs);
     const pin = byHost.get(value.id);
     if (!pin) {
@@ -118,6 +119,7 @@ export function pins(state: LiveState, now: number, staleAfterMs: number): Pin[]
     if (state === 'fresh' || pin.freshness === 'none') pin.freshness = state;
   }
   for (const alarm of state.alarms.values()) {
+    if (alarm.id_host === null || alarm.host === null) continue;
     let pin = byHost.get(alarm.id_host);
     if (!pin) {
       if (!alarm.position) continue;
@@ -136,7 +138,8 @@ export function pins(state: LiveState, now: number, staleAfterMs: number): Pin[]
 /** What a message says about features that were edited: their tiles are to be fetched again. */
 export function edits(message: LiveMessage): { revision: number | null; changed: Changed[] } {
   if (message.type !== 'delta') return { revision: null, changed: [] };
-  return { revision: message.revision ?? null, changed: message.changed ?? [] };
+  // An empty list beside a new revision means: everything may have changed.
+  return { revision: message.revision ?? null, changed: message.changed_more ? [] : (message.changed ?? []) };
 }
 
 /** Waiting times between attempts to connect: quick at first, then patient, never all desks at once. */
@@ -147,3 +150,9 @@ export function retryDelayMs(attempt: number, random: number): number {
 
 /** A sensor silent for this long is not trusted: its value is shown as stale. */
 export const STALE_AFTER_MS = 15 * 60_000;
+
+/** About how high the city lies, from where its sensors stand: the middle one counts. */
+export function groundHeight(state: LiveState): number {
+  const heights = [...state.values.values()].flatMap((value) => (value.position?.[2] === undefined ? [] : [value.position[2]])).sort((a, b) => a - b);
+  return heights[Math.floor(heights.length / 2)] ?? 0;
+}

@@ -69,8 +69,7 @@ const SIGNS: Record<string, Sign> = {
     c.closePath();
     c.fill();
   },
-  water_valve: valve,
-  gas_valve: valve,
+  valve,
   manhole: (c) => {
     c.beginPath();
     c.arc(0, 0, 4.6, 0, Math.PI * 2);
@@ -86,6 +85,19 @@ const SIGNS: Record<string, Sign> = {
     path(c, [-0.5, 1.5], [2, 4.4], [4.5, 1.5]);
     c.stroke();
   },
+  water_source: (c) => {
+    path(c, [0, -5], [3.4, 0.4]);
+    c.arc(0, 1.4, 3.5, -0.3, Math.PI + 0.3);
+    c.closePath();
+    c.fill();
+  },
+  gas_regulator: (c) => {
+    valve(c);
+    path(c, [0, 0], [0, -5]);
+    c.stroke();
+    path(c, [-2.5, -5], [2.5, -5]);
+    c.stroke();
+  },
   sensor: (c) => {
     dot(c);
     c.beginPath();
@@ -95,7 +107,7 @@ const SIGNS: Record<string, Sign> = {
     c.arc(0, 0, 5, Math.PI - 0.8, Math.PI + 0.8);
     c.stroke();
   },
-  ponding_point: (c) => {
+  ponding: (c) => {
     path(c, [-5, 2], [-2.5, -0.5], [0, 2], [2.5, -0.5], [5, 2]);
     c.stroke();
   },

@@ -83,7 +83,7 @@ export function nameLayers(style: StyleSpecification): LayerSpecification[] {
       source: base.source as string,
       'source-layer': of,
       minzoom,
-      layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 12, 'text-max-width': 8 },
+      layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 12, 'text-max-width': 8, 'text-padding': 40 },
       paint: { ...paint, 'text-color': colour },
     };
   };

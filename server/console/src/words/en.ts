@@ -124,6 +124,8 @@ export const en: Record<keyof typeof zh, string> = {
   'live.range': 'Last {span}: lowest {min}, highest {max}',
   'live.range.none': 'No readings in the last {span}',
   'live.series.failed': 'The curve could not be fetched: {why}',
+  'live.limit.high': 'upper limit {limit}',
+  'live.limit.low': 'lower limit {limit}',
   'live.open': 'Open the readings',
 
   'age.seconds': '{count} s',

@@ -33,7 +33,7 @@ export const zh = {
   'sign.leave': '退出登录',
 
   'search.label': '查找设施',
-  'search.hint': '按编号或名称查找，如 消防栓、人民路',
+  'search.hint': '按编号或名称查找，如 消火栓、人民路',
   'search.none': '没有找到“{query}”。请核对编号，或换一个名称。',
   'search.count': '{count} 个结果',
   'search.busy': '正在查找…',
@@ -122,6 +122,8 @@ export const zh = {
   'live.range': '近 {span}：最低 {min}，最高 {max}',
   'live.range.none': '近 {span}没有读数',
   'live.series.failed': '曲线没有取到：{why}',
+  'live.limit.high': '上限 {limit}',
+  'live.limit.low': '下限 {limit}',
   'live.open': '打开读数记录',
 
   'age.seconds': '{count} 秒',
