@@ -10,7 +10,7 @@ PAGE := $(T)/web-viewer
 CITY ?= $(CACHE)/cities/demo-village
 LISTEN ?= 127.0.0.1:8080
 SERVER_CRATES := -p citytwin -p citytwin-analysis -p citytwin-assets -p citytwin-catalogue -p citytwin-datasets -p citytwin-demo \
-    -p citytwin-gdal -p citytwin-index -p citytwin-live -p citytwin-model -p citytwin-store -p citytwin-tests -p citytwin-tiles \
+    -p citytwin-faults -p citytwin-gdal -p citytwin-index -p citytwin-live -p citytwin-model -p citytwin-store -p citytwin-tests -p citytwin-tiles \
     -p citytwin-viewer-state -p citytwin-viewer-stream -p citytwin-wire
 
 .PHONY: help demo serve load-demo build console web viewer test test-server test-viewer test-install bench soak lint dist

@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("citytwin-viewer-pack", &[]),
     ("citytwin-tests", &[]),
+    ("citytwin-faults", &["citytwin-model", "citytwin-store", "citytwin-live"]),
 ];
 
 /// In one process they crash or drop each other's locks.

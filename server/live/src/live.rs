@@ -320,9 +320,8 @@ impl Live {
     }
 
     /// For the fault tests only: gives up the promise that what was committed is on disk, to see that they notice.
-    #[cfg(feature = "_faults")]
     #[doc(hidden)]
-    pub fn without_sync(&self) -> Result<()> {
+    pub fn without_sync_for_fault_tests(&self) -> Result<()> {
         Ok(self.conn.pragma_update(None, "synchronous", "OFF")?)
     }
 }

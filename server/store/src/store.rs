@@ -167,9 +167,8 @@ impl Store {
     }
 
     /// For the fault tests only: gives up the promise that what was written is on disk, to see that they notice.
-    #[cfg(feature = "_faults")]
     #[doc(hidden)]
-    pub fn without_sync(&self) -> Result<()> {
+    pub fn without_sync_for_fault_tests(&self) -> Result<()> {
         Ok(self.writer().pragma_update(None, "synchronous", "OFF")?)
     }
 }
