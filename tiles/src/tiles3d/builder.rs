@@ -117,10 +117,12 @@ impl Builder {
             joints: one_ball_a_place(self.joints),
             features: self.features,
         };
-        // Boxes are given out with a little air, so that no rounding on the way puts a vertex outside.
-        const AIR_M: f64 = 0.01;
+        // Boxes are given out in whole steps of 1/64 m, outward: as centre and half axes they stay exact, so that a
+        // parent's box holds its children's to the last bit.
+        const STEPS: f64 = 64.0;
         let Box3 { min, max } = self.bounds;
-        (!self.bounds.is_empty()).then_some((tile, Box3 { min: min.map(|x| x - AIR_M), max: max.map(|x| x + AIR_M) }))
+        let bounds = Box3 { min: min.map(|x| (x * STEPS).floor() / STEPS), max: max.map(|x| (x * STEPS).ceil() / STEPS) };
+        (!self.bounds.is_empty()).then_some((tile, bounds))
     }
 
     fn number(&mut self, owner: &mut Owner<'_>) -> Option<u16> {

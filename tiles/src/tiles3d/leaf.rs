@@ -39,7 +39,7 @@ impl Leaf {
             return Self::ground(&stage, tile, &features);
         }
         let (east, north) = rect.centre();
-        let mut builder = Builder::new(tile, stage.at_ground(east, north).0.up);
+        let mut builder = Builder::new(tile, stage.at_ground(east, north, 0.0).0.up);
         for (class, feature) in &features {
             let mut owner = Owner::new(class, feature);
             match &class.form {

@@ -38,24 +38,33 @@ impl<'a> Stage<'a> {
 
     /// The point of the frame that lies at this place of the plane and at this height of the datum.
     pub fn at_height(&self, east: f64, north: f64, height: f64) -> (LonLat, LocalPoint) {
-        self.settle(east, north, |_| height)
+        self.settle(east, north, height, |_| height)
     }
 
-    /// The point of the ground at this place of the plane, and whether its height is known.
-    pub fn at_ground(&self, east: f64, north: f64) -> (LocalPoint, bool) {
-        let (at, point) = self.settle(east, north, |at| self.ground(at));
-        (point, self.known_ground(at).is_some())
+    /// The point of the ground at this place of the plane, and its height if that is known. `guess` is a height nearby.
+    pub fn at_ground(&self, east: f64, north: f64, guess: f64) -> (LocalPoint, Option<f64>) {
+        let mut known = None;
+        let (_, point) = self.settle(east, north, guess, |at| {
+            known = self.known_ground(at);
+            known.unwrap_or(UNKNOWN_GROUND_M)
+        });
+        (point, known)
     }
 
     /// Up in the frame is not height: the plane's place and the height are brought together in a few steps, each
-    /// thousands of times closer.
-    fn settle(&self, east: f64, north: f64, height_at: impl Fn(LonLat) -> f64) -> (LonLat, LocalPoint) {
-        let mut up = -(east * east + north * north) / (2.0 * EARTH_M);
+    /// hundreds of times closer.
+    fn settle(&self, east: f64, north: f64, guess: f64, mut height_at: impl FnMut(LonLat) -> f64) -> (LonLat, LocalPoint) {
+        const CLOSE_M: f64 = 1e-5;
+        let mut up = guess + self.geoid_offset_m - (east * east + north * north) / (2.0 * EARTH_M);
         let mut at = self.frame.origin();
-        for _ in 0..3 {
+        for _ in 0..5 {
             let position = self.frame.position(LocalPoint::new(east, north, up));
             at = position.lonlat();
-            up += height_at(at) + self.geoid_offset_m - position.z;
+            let step = height_at(at) + self.geoid_offset_m - position.z;
+            up += step;
+            if step.abs() < CLOSE_M {
+                break;
+            }
         }
         (at, LocalPoint::new(east, north, up))
     }

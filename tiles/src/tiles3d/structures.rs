@@ -128,7 +128,7 @@ fn piers(builder: &mut Builder, stage: &Stage<'_>, owner: &mut Owner<'_>, stretc
 
 fn pier(builder: &mut Builder, stage: &Stage<'_>, owner: &mut Owner<'_>, at: V3, forward: V3, up: V3, width: f64) {
     let under = add(at, scaled(up, -SLAB_M));
-    let ground = stage.at_ground(at[0], at[1]).0.up;
+    let ground = stage.at_ground(at[0], at[1], 0.0).0.up;
     if under[2] - ground < LEAST_CLEARANCE_M {
         return;
     }

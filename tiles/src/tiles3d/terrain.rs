@@ -30,12 +30,14 @@ impl Terrain {
         let rect = leaf.rect();
         let mut up = Vec::with_capacity(WIDE * WIDE);
         let mut known = Vec::with_capacity(WIDE * WIDE);
+        let mut guess = 0.0;
         for row in 0..WIDE {
             for column in 0..WIDE {
                 let (east, north) = (rect.west + (column as f64 - 1.0) * STEP_M, rect.south + (row as f64 - 1.0) * STEP_M);
-                let (point, is_known) = stage.at_ground(east, north);
+                let (point, height) = stage.at_ground(east, north, guess);
                 up.push(point.up);
-                known.push(is_known);
+                known.push(height.is_some());
+                guess = height.unwrap_or(guess);
             }
         }
         let mut terrain = Self { rect, up, known };
