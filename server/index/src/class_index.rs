@@ -10,11 +10,10 @@
 use crate::meets::meets;
 use crate::packed::{Found, Packed, Row};
 use crate::page::{Page, PageKey};
-use citytwin_model::{Bounds, Feature, Fid};
+use citytwin_model::{Bounds, Feature, Fid, Geometry};
 use std::collections::BTreeMap;
-use std::iter::Peekable;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A change is merged into the base when it is larger than a sixteenth of it, within these limits: small classes are
 /// not packed at every edit, and large ones never carry a change that is slow to copy.
@@ -26,7 +25,11 @@ pub type Filter<'a> = dyn Fn(&Feature) -> bool + 'a;
 pub struct ClassIndex {
     base: Arc<Packed>,
     new: Packed,
+    /// For each new row, the base row that it stands before in paging order.
+    ranks: Vec<u32>,
     gone: Gone,
+    /// Worked out when it is first asked for.
+    extent: OnceLock<Bounds>,
 }
 
 /// What a page is asked by.
@@ -39,28 +42,39 @@ pub struct Query<'a> {
 
 impl ClassIndex {
     pub fn build(features: impl IntoIterator<Item = Arc<Feature>>) -> Self {
-        let mut rows: Vec<Row> = features.into_iter().map(Row::of).collect();
-        rows.sort_unstable_by_key(|row| row.key);
-        Self::of_base(Packed::of_ordered(rows.into_iter()))
+        Self::of_base(Packed::of_ordered(ordered(features).into_iter()))
     }
 
     fn of_base(base: Packed) -> Self {
-        Self { gone: Gone::none(), base: Arc::new(base), new: Packed::of_ordered(std::iter::empty()) }
+        let none = Packed::of_ordered(std::iter::empty());
+        Self { base: Arc::new(base), new: none, ranks: Vec::new(), gone: Gone::none(), extent: OnceLock::new() }
     }
 
     /// The same class after an edit: `Some` is what a feature is now, `None` one that is no more.
-    pub fn apply(&self, edits: BTreeMap<Fid, Option<Arc<Feature>>>) -> Self {
+    pub fn apply(&self, edits: &BTreeMap<Fid, Option<Arc<Feature>>>) -> Self {
         let mut gone = self.gone.clone();
         for row in edits.keys().filter_map(|fid| self.base.row_of(*fid)) {
             gone.mark(row);
         }
-        let untouched = (0..self.new.len()).filter(|row| !edits.contains_key(&self.new.fid(*row))).map(|row| self.new.row(row));
-        let mut fresh: Vec<Row> = edits.values().flatten().cloned().map(Row::of).collect();
-        fresh.sort_unstable_by_key(|row| row.key);
-        let new = Packed::of_ordered(merge(untouched, fresh.into_iter()));
-        let changed = Self { base: self.base.clone(), new, gone };
+        // Old and fresh rows by rank, then by key: keys are worked out only where ranks are equal.
+        let mut rows: Vec<(u32, Row)> = (0..self.new.len())
+            .filter(|row| !edits.contains_key(&self.new.fid(*row)))
+            .map(|row| (self.ranks[row], self.new.row(row)))
+            .collect();
+        rows.extend(edits.values().flatten().map(|feature| {
+            let row = Row::of(feature.clone());
+            (self.base.behind(row.key()) as u32, row)
+        }));
+        rows.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.key().cmp(&b.1.key())));
+        let ranks = rows.iter().map(|row| row.0).collect();
+        let new = Packed::of_ordered(rows.into_iter().map(|row| row.1));
+        let changed = Self { base: self.base.clone(), new, ranks, gone, extent: OnceLock::new() };
         if changed.new.len() + changed.gone.count > (changed.base.len() / 16).clamp(CHANGE_AT_LEAST, CHANGE_AT_MOST) {
-            Self::of_base(Packed::of_ordered(changed.rows(None)))
+            let rows = changed.places(None).map(|place| match place {
+                Place::Base(row) => changed.base.row(row),
+                Place::New(row) => changed.new.row(row),
+            });
+            Self::of_base(Packed::of_ordered(rows))
         } else {
             changed
         }
@@ -79,26 +93,33 @@ impl ClassIndex {
 
     /// The smallest box around all features; empty if none has a place.
     pub fn extent(&self) -> Bounds {
-        let base = self.base.extent(&|rows| rows.len() - self.gone.count_in(rows));
-        base.union(&self.new.extent(&|rows| rows.len()))
-    }
-
-    /// All features behind a key, in paging order.
-    pub fn features(&self, after: Option<PageKey>) -> impl Iterator<Item = &Arc<Feature>> {
-        self.places(after).map(|place| self.at(place))
-    }
-
-    fn rows(&self, after: Option<PageKey>) -> impl Iterator<Item = Row> {
-        self.places(after).map(|place| match place {
-            Place::Base(row) => self.base.row(row),
-            Place::New(row) => self.new.row(row),
+        *self.extent.get_or_init(|| {
+            let mut extent = Bounds::EMPTY;
+            self.base.widen(&mut extent, &|row| !self.gone.has(row));
+            self.new.widen(&mut extent, &|_| true);
+            extent
         })
     }
 
+    /// All features in paging order.
+    pub fn features(&self) -> impl Iterator<Item = &Arc<Feature>> {
+        self.places(None).map(|place| self.at(place))
+    }
+
     fn places(&self, after: Option<PageKey>) -> impl Iterator<Item = Place> {
-        let base = (self.base.behind(after)..self.base.len()).filter(|row| !self.gone.has(*row)).map(Place::Base);
-        let new = (self.new.behind(after)..self.new.len()).map(Place::New);
-        Merge { left: base.peekable(), right: new.peekable(), key: |place: &Place| self.key(*place) }
+        let first = |rows: &Packed| after.map_or(0, |after| rows.behind(after));
+        let base = (first(&self.base)..self.base.len()).filter(|row| !self.gone.has(*row));
+        self.merged(base, first(&self.new)..self.new.len())
+    }
+
+    /// Rows of base and change, both rising, as one list in paging order.
+    fn merged(&self, base: impl Iterator<Item = usize>, new: impl Iterator<Item = usize>) -> impl Iterator<Item = Place> {
+        let (mut base, mut new) = (base.peekable(), new.peekable());
+        std::iter::from_fn(move || match (base.peek(), new.peek()) {
+            (Some(row), Some(new_row)) if self.ranks[*new_row] as usize <= *row => new.next().map(Place::New),
+            (Some(_), _) => base.next().map(Place::Base),
+            (None, _) => new.next().map(Place::New),
+        })
     }
 
     fn key(&self, place: Place) -> PageKey {
@@ -117,44 +138,32 @@ impl ClassIndex {
 
     /// Every feature whose box meets the window, in paging order; `exact`: whose geometry does.
     pub fn hits<'a>(&'a self, window: &[Bounds], exact: bool, hit: &mut impl FnMut(&'a Arc<Feature>)) {
-        if self.new.len() == 0 {
-            // Without new rows there is nothing to merge: no list is made.
-            self.visit_base(window, exact, &mut |row| hit(self.base.feature(row)));
-            return;
-        }
-        for place in self.hit_places(window, exact) {
-            hit(self.at(place));
-        }
+        self.hit_places(window, exact, &mut |place| hit(self.at(place)));
     }
 
-    /// As [`Self::hits`], numbers only: an inner feature is not touched at all.
+    /// Numbers of the features that meet the window exactly; most features are not even touched.
     pub fn hit_fids(&self, window: &[Bounds], hit: &mut impl FnMut(Fid)) {
-        if self.new.len() == 0 {
-            self.visit_base(window, true, &mut |row| hit(self.base.fid(row)));
-            return;
-        }
-        for place in self.hit_places(window, true) {
-            hit(self.key(place).fid);
-        }
-    }
-
-    fn hit_places(&self, window: &[Bounds], exact: bool) -> impl Iterator<Item = Place> {
-        let (mut base, mut new) = (Vec::new(), Vec::new());
-        self.visit_base(window, exact, &mut |row| base.push(Place::Base(row)));
-        rows_hit(&self.new, window, exact, &mut |row| new.push(Place::New(row)));
-        Merge { left: base.into_iter().peekable(), right: new.into_iter().peekable(), key: |place: &Place| self.key(*place) }
-    }
-
-    fn visit_base(&self, window: &[Bounds], exact: bool, hit: &mut impl FnMut(usize)) {
-        if self.gone.count == 0 {
-            rows_hit(&self.base, window, exact, hit);
-        } else {
-            rows_hit(&self.base, window, exact, &mut |row| {
-                if !self.gone.has(row) {
-                    hit(row);
-                }
+        self.hit_places(window, true, &mut |place| {
+            hit(match place {
+                Place::Base(row) => self.base.fid(row),
+                Place::New(row) => self.new.fid(row),
             });
-        }
+        });
+    }
+
+    fn hit_places(&self, window: &[Bounds], exact: bool, hit: &mut impl FnMut(Place)) {
+        let mut new = Vec::new();
+        rows_hit(&self.new, window, exact, &mut |row| new.push(row));
+        let mut new = new.into_iter().peekable();
+        rows_hit(&self.base, window, exact, &mut |row| {
+            while let Some(new_row) = new.next_if(|new_row| self.ranks[*new_row] as usize <= row) {
+                hit(Place::New(new_row));
+            }
+            if !self.gone.has(row) {
+                hit(Place::Base(row));
+            }
+        });
+        new.for_each(|row| hit(Place::New(row)));
     }
 
     /// One page and the exact number of matches on all pages.
@@ -162,15 +171,14 @@ impl ClassIndex {
         let (matched, places) = match (query.window, query.filter) {
             (None, None) => (self.len() as u64, self.places(after).take(limit.saturating_add(1)).collect()),
             (None, Some(filter)) => {
-                let matched = self.features(None).filter(|feature| filter(feature)).count() as u64;
+                let matched = self.features().filter(|feature| filter(feature)).count() as u64;
                 (matched, self.places(after).filter(|place| filter(self.at(*place))).take(limit.saturating_add(1)).collect())
             }
             (Some(window), filter) => {
                 let base = self.matches(&self.base, Some(&self.gone), window, filter, after, limit);
                 let new = self.matches(&self.new, None, window, filter, after, limit);
-                let (left, right) = (base.rows.into_iter().map(Place::Base), new.rows.into_iter().map(Place::New));
-                let merged = Merge { left: left.peekable(), right: right.peekable(), key: |place: &Place| self.key(*place) };
-                (base.matched + new.matched, merged.take(limit.saturating_add(1)).collect::<Vec<_>>())
+                let places = self.merged(base.rows.into_iter(), new.rows.into_iter()).take(limit.saturating_add(1));
+                (base.matched + new.matched, places.collect::<Vec<_>>())
             }
         };
         let next = if places.len() > limit && limit > 0 { Some(self.key(places[limit - 1])) } else { None };
@@ -188,14 +196,14 @@ impl ClassIndex {
         limit: usize,
     ) -> Matches {
         let gone = gone.filter(|gone| gone.count > 0);
-        let first = rows.behind(after);
+        let first = after.map_or(0, |after| rows.behind(after));
         let mut matches = Matches { matched: 0, rows: Vec::new() };
         rows.visit(window, &mut |found| {
-            let (range, inside) = match found {
-                Found::Inside(range) => (range, true),
-                Found::Across(row) => (row..row + 1, false),
+            let (range, sure) = match found {
+                Found::Sure(range) => (range, true),
+                Found::Maybe(row) => (row..row + 1, false),
             };
-            if inside && filter.is_none() && (range.end <= first || matches.rows.len() > limit) {
+            if sure && filter.is_none() && (range.end <= first || matches.rows.len() > limit) {
                 // Counted by arithmetic: the page has not begun, or is full.
                 matches.matched += (range.len() - gone.map_or(0, |gone| gone.count_in(range))) as u64;
                 return;
@@ -203,7 +211,7 @@ impl ClassIndex {
             for row in range {
                 let feature = rows.feature(row);
                 if gone.is_some_and(|gone| gone.has(row))
-                    || !(inside || meets_any(feature, window))
+                    || !(sure || meets_any(feature, window))
                     || filter.is_some_and(|filter| !filter(feature))
                 {
                     continue;
@@ -230,14 +238,19 @@ struct Matches {
 
 fn rows_hit(rows: &Packed, window: &[Bounds], exact: bool, hit: &mut impl FnMut(usize)) {
     rows.visit(window, &mut |found| match found {
-        Found::Inside(range) => range.for_each(&mut *hit),
-        Found::Across(row) if !exact => hit(row),
-        Found::Across(row) => {
-            if meets_any(rows.feature(row), window) {
+        Found::Sure(range) => range.for_each(&mut *hit),
+        Found::Maybe(row) => {
+            let feature = rows.feature(row);
+            if if exact { meets_any(feature, window) } else { box_meets_any(feature, window) } {
                 hit(row);
             }
         }
     });
+}
+
+fn box_meets_any(feature: &Feature, window: &[Bounds]) -> bool {
+    let own = feature.geometry.as_ref().map_or(Bounds::EMPTY, Geometry::bounds);
+    window.iter().any(|bounds| own.intersects(bounds))
 }
 
 #[derive(Clone, Copy)]
@@ -246,31 +259,10 @@ enum Place {
     New(usize),
 }
 
-fn merge(left: impl Iterator<Item = Row>, right: impl Iterator<Item = Row>) -> impl Iterator<Item = Row> {
-    Merge { left: left.peekable(), right: right.peekable(), key: |row: &Row| row.key }
-}
-
-/// Two lists in paging order as one.
-struct Merge<L: Iterator, R: Iterator, K> {
-    left: Peekable<L>,
-    right: Peekable<R>,
-    key: K,
-}
-
-impl<T, L: Iterator<Item = T>, R: Iterator<Item = T>, K: Fn(&T) -> PageKey> Iterator for Merge<L, R, K> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        match (self.left.peek(), self.right.peek()) {
-            (Some(left), Some(right)) if (self.key)(right) < (self.key)(left) => self.right.next(),
-            (Some(_), _) => self.left.next(),
-            (None, _) => self.right.next(),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left.size_hint().0 + self.right.size_hint().0, None)
-    }
+fn ordered(features: impl IntoIterator<Item = Arc<Feature>>) -> Vec<Row> {
+    let mut rows: Vec<Row> = features.into_iter().map(Row::of).collect();
+    rows.sort_by_cached_key(Row::key);
+    rows
 }
 
 /// One bit per row of the base.

@@ -1,6 +1,7 @@
 //! Where is it? Every feature of the city by place, by id and in paging order.
 #![doc = include_str!("../README.md")]
 
+mod cells;
 mod class_index;
 mod hilbert;
 mod meets;

@@ -67,7 +67,7 @@ impl Snapshot {
         inner.revision = revision;
         for (class, edits) in edits {
             let index = match inner.indexes.get(&class) {
-                Some(index) => index.apply(edits),
+                Some(index) => index.apply(&edits),
                 None => ClassIndex::build(edits.into_values().flatten()),
             };
             inner.indexes.insert(class, Arc::new(index));
@@ -177,7 +177,7 @@ impl City for Snapshot {
 
     fn all<'a>(&'a self, class: ClassNo) -> Box<dyn Iterator<Item = Arc<Feature>> + 'a> {
         match self.index(class) {
-            Some(index) => Box::new(index.features(None).cloned()),
+            Some(index) => Box::new(index.features().cloned()),
             None => Box::new(std::iter::empty()),
         }
     }

@@ -1,0 +1,316 @@
+//! Our index and items page beside PostGIS: the same rows, the same boxes, the same machine, turn by turn.
+//!
+//! Nothing here passes or fails by time. It fails when the two sides give different features.
+
+mod heap;
+mod postgis;
+mod report;
+mod rows;
+
+use anyhow::{Context, Result, ensure};
+use citytwin_index::Snapshot;
+use citytwin_model::{Bounds, City, Feature};
+use citytwin_wire::geojson;
+use clap::Parser;
+use postgis::{Peer, public_id};
+use report::{Comparison, Round, median};
+use rows::{CLASS, Dice};
+use rstar::primitives::{GeomWithData, Rectangle};
+use rstar::{AABB, RTree};
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[global_allocator]
+static HEAP: heap::Counting = heap::Counting;
+
+/// Compare the index and the items page with PostGIS.
+#[derive(Parser)]
+struct Args {
+    /// Folder of the PostgreSQL server's unix socket
+    #[arg(long)]
+    socket: String,
+    /// PostgreSQL user
+    #[arg(long)]
+    user: String,
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// Times that both sides take turns over all boxes
+    #[arg(long, default_value_t = 11)]
+    rounds: usize,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Also write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+const BOXES: usize = 200;
+const BOX_HITS: u64 = 400;
+const PAGE_BOXES: usize = 40;
+const PAGE_HITS: u64 = 5_000;
+const PAGE_LIMIT: usize = 1_000;
+const LIVE_EDITS: usize = 5_000;
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let mut out = std::io::stdout().lock();
+
+    writeln!(out, "making {} rows (seed {}) …", args.rows, args.seed)?;
+    let features = rows::generate(args.rows, args.seed);
+    let vertices: usize = features.iter().filter_map(|f| f.geometry.as_ref()).map(|g| g.vertex_count()).sum();
+    writeln!(out, "loading them into PostGIS …")?;
+    let mut peer = Peer::connect(&args.socket, &args.user, &features)?;
+    let b = &peer.build;
+    writeln!(
+        out,
+        "  {}: COPY {:.1} s, GiST {:.1} s, CLUSTER {:.1} s, VACUUM ANALYZE {:.1} s; table {} MB, GiST {} MB",
+        peer.version,
+        b.copy.as_secs_f64(),
+        b.index.as_secs_f64(),
+        b.cluster.as_secs_f64(),
+        b.analyze.as_secs_f64(),
+        b.table_bytes >> 20,
+        b.index_bytes >> 20
+    )?;
+
+    let (snapshot, features, build) = build_ours(features, &mut out)?;
+    let boxes = rows::boxes(&snapshot, &features, BOX_HITS, BOXES, args.seed + 1);
+    let page_boxes = rows::boxes(&snapshot, &features, PAGE_HITS, PAGE_BOXES, args.seed + 2);
+
+    let checked = check(&snapshot, &mut peer, &boxes, &page_boxes)?;
+    writeln!(
+        out,
+        "same features on both sides: {} boxes with {} hits (every fifth box on vertices), {} pages, byte-exact counts, \
+        coordinates and attributes\n",
+        checked.boxes, checked.hits, checked.pages
+    )?;
+
+    let edited = with_edits(&snapshot, &features, args.seed + 3);
+    let rectangles: RTree<GeomWithData<Rectangle<[f64; 2]>, u32>> = RTree::bulk_load(features.iter().filter_map(rectangle).collect());
+
+    let mean_hits = checked.hits / checked.boxes as u64;
+    let ids = |snapshot: &Snapshot, b: &Bounds| drop(black_box(snapshot.fids(CLASS, b)));
+    let mut comparisons = Vec::new();
+    let mut run = |what: String,
+                   ours: &str,
+                   peer: &str,
+                   goal: &str,
+                   boxes: &[Bounds],
+                   left: &mut dyn FnMut(&Bounds),
+                   right: &mut dyn FnMut(&Bounds)| {
+        let rounds = take_turns(args.rounds, boxes, left, right);
+        let (ours, peer, goal) = (ours.to_owned(), peer.to_owned(), goal.to_owned());
+        let comparison = Comparison { what, ours, peer, goal, queries: boxes.len(), rounds };
+        writeln!(out, "{}", comparison.lines())?;
+        comparisons.push(comparison.json());
+        Result::<()>::Ok(())
+    };
+    run(
+        format!("box query, {mean_hits} hits of {}: numbers of all features that meet the box exactly", args.rows),
+        "fids, in the program",
+        "ST_Intersects, prepared, unix socket",
+        "≤ 8 µs",
+        &boxes,
+        &mut |b| ids(&snapshot, b),
+        &mut |b| drop(black_box(peer.box_ids(b).expect("answered before"))),
+    )?;
+    run(
+        format!("the same while {LIVE_EDITS} edits are not yet packed"),
+        "fids, in the program",
+        "ST_Intersects, prepared, unix socket",
+        "≤ 8 µs",
+        &boxes,
+        &mut |b| ids(&edited, b),
+        &mut |b| drop(black_box(peer.box_ids(b).expect("answered before"))),
+    )?;
+    run(
+        "the same against what the GiST index alone proposes".to_owned(),
+        "fids, in the program",
+        "&&, prepared, unix socket",
+        "–",
+        &boxes,
+        &mut |b| ids(&snapshot, b),
+        &mut |b| drop(black_box(peer.box_gist(b).expect("answered before"))),
+    )?;
+    run(
+        "the same against an rstar tree of boxes in the same program (proposals only)".to_owned(),
+        "fids, exact",
+        "rstar, boxes only",
+        "–",
+        &boxes,
+        &mut |b| ids(&snapshot, b),
+        &mut |b| {
+            let envelope = AABB::from_corners([b.west, b.south], [b.east, b.north]);
+            let found: Vec<u32> = rectangles.locate_in_envelope_intersecting(&envelope).map(|entry| entry.data).collect();
+            drop(black_box(found));
+        },
+    )?;
+    run(
+        format!("items page: {PAGE_LIMIT} of {PAGE_HITS} by box, exact count, as GeoJSON bytes"),
+        "page and encoder, in the program",
+        "the bare SQL, prepared, unix socket",
+        "≥ 8×",
+        &page_boxes,
+        &mut |b| drop(black_box(page_bytes(&snapshot, b))),
+        &mut |b| drop(black_box(peer.page(b, 0, PAGE_LIMIT as i64).expect("answered before"))),
+    )?;
+
+    if let Some(path) = &args.report {
+        let b = &peer.build;
+        let report = json!({
+            "rows": args.rows, "vertices": vertices, "seed": args.seed, "peer": peer.version, "cores": std::thread::available_parallelism()?.get(),
+            "same": {"boxes": checked.boxes, "hits": checked.hits, "pages": checked.pages},
+            "build": {"ours": build, "peer": {
+                "copy_s": b.copy.as_secs_f64(), "index_s": b.index.as_secs_f64(), "cluster_s": b.cluster.as_secs_f64(),
+                "analyze_s": b.analyze.as_secs_f64(), "table_bytes": b.table_bytes, "index_bytes": b.index_bytes,
+            }},
+            "comparisons": comparisons,
+        });
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
+        writeln!(out, "figures: {}", path.display())?;
+    }
+    Ok(())
+}
+
+/// Builds the snapshot; says what it took and what an edit takes.
+fn build_ours(features: Vec<Feature>, out: &mut impl Write) -> Result<(Snapshot, Vec<Feature>, Value)> {
+    let rows = features.len();
+    let kept = features.clone();
+    let before = heap::held();
+    let start = Instant::now();
+    let snapshot = rows::snapshot(features);
+    let build_s = start.elapsed().as_secs_f64();
+    // The list of features moved in: what is held more than before is the index and the counters of the shared features.
+    let index_bytes = heap::held().saturating_sub(before);
+
+    let one = |i: usize| vec![kept[i * rows / 1_000].clone_as_edit()];
+    let mut single: Vec<f64> = Vec::new();
+    let mut live = snapshot.clone();
+    for i in 0..200 {
+        let changed = one(i);
+        let start = Instant::now();
+        live = live.apply(2 + i as u64, changed, Vec::new());
+        single.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    single.sort_by(f64::total_cmp);
+    let many: Vec<Feature> = kept.iter().step_by((rows / 40_000).max(1)).cloned().collect();
+    let start = Instant::now();
+    drop(black_box(live.apply(300, many, Vec::new())));
+    let repack_s = start.elapsed().as_secs_f64();
+    writeln!(
+        out,
+        "our index: built in {build_s:.2} s, {:.0} B a row beyond the features themselves; one edit makes a new snapshot in {:.0} µs (median of 200), \
+         repacking all rows takes {repack_s:.2} s",
+        index_bytes as f64 / rows as f64,
+        median(&single),
+    )?;
+    let figures = json!({
+        "build_s": build_s, "index_bytes": index_bytes, "bytes_per_row": index_bytes as f64 / rows as f64,
+        "one_edit_us": {"min": single[0], "median": median(&single), "max": single[single.len() - 1]}, "repack_s": repack_s,
+    });
+    Ok((snapshot, kept, figures))
+}
+
+trait AsEdit {
+    fn clone_as_edit(&self) -> Feature;
+}
+
+impl AsEdit for Feature {
+    fn clone_as_edit(&self) -> Feature {
+        Feature { revision: self.revision + 1, ..self.clone() }
+    }
+}
+
+fn rectangle(feature: &Feature) -> Option<GeomWithData<Rectangle<[f64; 2]>, u32>> {
+    let b = feature.geometry.as_ref()?.bounds();
+    Some(GeomWithData::new(Rectangle::from_corners([b.west, b.south], [b.east, b.north]), feature.id.fid))
+}
+
+/// Thousands of features edited where they stand: the answers stay the same, the way to them is the longer one.
+fn with_edits(snapshot: &Snapshot, features: &[Feature], seed: u64) -> Snapshot {
+    let mut dice = Dice::seeded(seed);
+    let changed = (0..LIVE_EDITS.min(features.len() / 32)).map(|_| features[dice.below(features.len())].clone_as_edit()).collect();
+    snapshot.apply(2, changed, Vec::new())
+}
+
+/// One warm-up round, then rounds in which both sides answer all boxes, one side after the other; who is first changes.
+fn take_turns(rounds: usize, boxes: &[Bounds], ours: &mut dyn FnMut(&Bounds), peer: &mut dyn FnMut(&Bounds)) -> Vec<Round> {
+    let median_us = |side: &mut dyn FnMut(&Bounds)| {
+        let mut times: Vec<f64> = boxes
+            .iter()
+            .map(|bounds| {
+                let start = Instant::now();
+                side(bounds);
+                start.elapsed().as_secs_f64() * 1e6
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        median(&times)
+    };
+    let mut timed = |round: usize| {
+        if round % 2 == 0 {
+            let ours_us = median_us(ours);
+            Round { ours_us, peer_us: median_us(peer) }
+        } else {
+            let peer_us = median_us(peer);
+            Round { ours_us: median_us(ours), peer_us }
+        }
+    };
+    (0..=rounds).map(&mut timed).skip(1).collect()
+}
+
+/// The first page of a box as the server writes it.
+fn page_bytes(snapshot: &Snapshot, bounds: &Bounds) -> Vec<u8> {
+    let class = snapshot.class(CLASS).expect("the class of all rows");
+    let page = snapshot.page(CLASS, Some(bounds), None, PAGE_LIMIT);
+    let mut bytes = Vec::with_capacity(300 * page.features.len());
+    write!(bytes, r#"{{"type":"FeatureCollection","numberMatched":{},"numberReturned":{},"features":["#, page.matched, page.features.len())
+        .expect("writing to a Vec");
+    for (i, feature) in page.features.iter().enumerate() {
+        if i > 0 {
+            bytes.push(b',');
+        }
+        geojson::write_feature(&mut bytes, &public_id(feature.id.fid), class, feature, &|_| None, b"");
+    }
+    bytes.extend_from_slice(b"]}");
+    bytes
+}
+
+struct Checked {
+    boxes: usize,
+    hits: u64,
+    pages: usize,
+}
+
+/// A run counts only if both sides give the same features.
+fn check(snapshot: &Snapshot, peer: &mut Peer, boxes: &[Bounds], page_boxes: &[Bounds]) -> Result<Checked> {
+    let mut hits = 0;
+    for bounds in boxes {
+        // Ours come in paging order, and rows are numbered in paging order.
+        let ours = snapshot.fids(CLASS, bounds);
+        let mut theirs = peer.box_ids(bounds)?;
+        theirs.sort_unstable();
+        ensure!(ours == theirs, "{bounds:?}: {} of ours, {} of theirs", ours.len(), theirs.len());
+        hits += ours.len() as u64;
+    }
+    for bounds in page_boxes {
+        let ours: Value = serde_json::from_slice(&page_bytes(snapshot, bounds))?;
+        let theirs: Value = serde_json::from_str(&peer.page(bounds, 0, PAGE_LIMIT as i64)?)?;
+        ensure!(same(&ours, &theirs), "{bounds:?}: the pages differ");
+        ensure!(ours["numberReturned"] == PAGE_LIMIT, "{bounds:?}: the page is not full");
+    }
+    Ok(Checked { boxes: boxes.len(), hits, pages: page_boxes.len() })
+}
+
+/// Equal, where a number may be written with or without its `.0`.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b))),
+        (a, b) => a == b,
+    }
+}

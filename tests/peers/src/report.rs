@@ -1,0 +1,64 @@
+//! Figures as a table for people and as JSON for what comes after.
+
+use serde_json::{Value, json};
+
+/// One side's time per query in microseconds, in one round: the median over its queries.
+#[derive(Clone, Copy)]
+pub struct Round {
+    pub ours_us: f64,
+    pub peer_us: f64,
+}
+
+pub struct Comparison {
+    pub what: String,
+    pub ours: String,
+    pub peer: String,
+    pub goal: String,
+    pub queries: usize,
+    pub rounds: Vec<Round>,
+}
+
+impl Comparison {
+    pub fn lines(&self) -> String {
+        let row = |name: &str, spread: [f64; 3], unit: &str| {
+            format!("  {name:<44} {:>10.2} {:>10.2} {:>10.2} {unit}\n", spread[0], spread[1], spread[2])
+        };
+        format!(
+            "{}\n  {:<44} {:>10} {:>10} {:>10}    ({} queries in each of {} rounds)\n{}{}{}",
+            self.what,
+            "",
+            "min",
+            "median",
+            "max",
+            self.queries,
+            self.rounds.len(),
+            row(&format!("ours: {}", self.ours), self.spread(|r| r.ours_us), "µs"),
+            row(&format!("peer: {}", self.peer), self.spread(|r| r.peer_us), "µs"),
+            row(&format!("ratio peer/ours (goal: {})", self.goal), self.spread(|r| r.peer_us / r.ours_us), "×"),
+        )
+    }
+
+    pub fn json(&self) -> Value {
+        let spread = |figure: fn(&Round) -> f64| {
+            let [min, median, max] = self.spread(figure);
+            json!({"min": min, "median": median, "max": max})
+        };
+        json!({
+            "what": self.what, "ours": self.ours, "peer": self.peer, "goal": self.goal, "queries": self.queries,
+            "rounds": self.rounds.len(), "ours_us": spread(|r| r.ours_us), "peer_us": spread(|r| r.peer_us),
+            "ratio": spread(|r| r.peer_us / r.ours_us),
+        })
+    }
+
+    fn spread(&self, figure: impl Fn(&Round) -> f64) -> [f64; 3] {
+        let mut figures: Vec<f64> = self.rounds.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        [figures[0], median(&figures), figures[figures.len() - 1]]
+    }
+}
+
+/// Of a sorted list that is not empty.
+pub fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+}
