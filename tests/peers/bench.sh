@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Index and items page beside PostGIS: starts a cluster of its own in a temporary folder, runs the comparison, stops the cluster.
-# Arguments go to the comparison (--rows, --rounds, --report FILE …; see --help).
+# Arguments go to the comparison (--rows, --rounds, --seed …; see --help). The figures also lie in bench.json of the target folder.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -27,4 +27,4 @@ trap end EXIT
 cat "$here/postgis.conf" >>"$data/postgresql.conf"
 (cd "$work" && "${as[@]}" "$bin/pg_ctl" -D "$data" -l "$data/server.log" -o "-k $work" -w start >/dev/null) || { cat "$data/server.log" >&2; exit 2; }
 
-cargo run -q --locked -p citytwin-peers -- --socket "$work" --user "$user" "$@"
+cargo run -q --locked -p citytwin-peers -- --socket "$work" --user "$user" --report "${CARGO_TARGET_DIR:-target}/bench.json" "$@"

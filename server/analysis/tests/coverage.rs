@@ -137,7 +137,7 @@ fn each_building_has_the_nearest_of_all_hydrants() {
             if polygon.contains(&at) { 0.0 } else { samples.iter().map(|p| Geodesic.distance(*p, at)).fold(f64::INFINITY, f64::min) }
         };
         let rough = |at: geo::Point| Geodesic.distance(ring[0], at);
-        let mut candidates: Vec<_> = all.iter().copied().collect();
+        let mut candidates = all.clone();
         candidates.sort_by(|a, b| rough(a.1).total_cmp(&rough(b.1)));
         // A diagonal is at most 320 m: who is 330 m farther than the first from a corner cannot be nearest.
         let least = rough(candidates[0].1);

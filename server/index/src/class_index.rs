@@ -4,8 +4,9 @@
 //! new value that shares the base; readers hold what they hold. When the change has grown large, base and change are
 //! merged: both are in paging order, so nothing is sorted but the table of fids.
 //!
-//! Measured (`examples/measure.rs`), against the two `rstar` trees that were planned: packing 32 768 new rows afresh costs less than
-//! cloning an `rstar` of them, a box query is faster, and the rows come in paging order.
+//! The plan was `rstar` for both. Measured (`make bench`, a million rows, a busy 2-core machine): a box query takes half of
+//! `rstar`'s time and gives its rows in paging order; making the change anew at an edit takes 0.5 ms with 15 000 edits pending,
+//! where copying an `rstar` tree of them takes 0.3 ms, without order, ids or counts.
 
 use crate::meets::meets;
 use crate::packed::{Found, Packed, Row};

@@ -37,16 +37,19 @@ fn triangle(a: (i32, i32), b: (i32, i32), c: (i32, i32)) -> Line {
     [a, b, c, a].iter().map(|(x, y)| at(*x, *y)).collect()
 }
 
+fn on_one_line([a, b, c]: &[(i32, i32); 3]) -> bool {
+    (b.0 - a.0) * (c.1 - a.1) == (c.0 - a.0) * (b.1 - a.1)
+}
+
 fn shape() -> impl Strategy<Value = Shape> {
     let xy = || (0..=SIDE, 0..=SIDE);
     let point = move || xy().prop_map(|(x, y)| at(x, y));
     let line = move || prop::collection::vec(point(), 2..5);
-    let flat = |(a, b, c): &((i32, i32), (i32, i32), (i32, i32))| (b.0 - a.0) * (c.1 - a.1) != (c.0 - a.0) * (b.1 - a.1);
     prop_oneof![
         4 => point().prop_map(Shape::Point),
         4 => line().prop_map(Shape::Line),
         2 => (xy(), 2..6i32).prop_map(|((x, y), half)| Shape::Polygon(vec![ring(x, y, half), ring(x, y, half - 1)])),
-        2 => (xy(), xy(), xy()).prop_filter("an area", flat).prop_map(|(a, b, c)| Shape::Polygon(vec![triangle(a, b, c)])),
+        2 => [xy(), xy(), xy()].prop_filter("an area", |t| !on_one_line(t)).prop_map(|[a, b, c]| Shape::Polygon(vec![triangle(a, b, c)])),
         1 => prop::collection::vec(point(), 1..4).prop_map(Shape::MultiPoint),
         1 => prop::collection::vec(line(), 1..3).prop_map(Shape::MultiLine),
         1 => (xy(), 1..4i32).prop_map(|((x, y), h)| Shape::MultiPolygon(vec![vec![ring(x, y, h)], vec![ring(x + 20, y, h)]])),

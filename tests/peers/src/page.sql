@@ -5,9 +5,8 @@ WITH hit AS MATERIALIZED (
 )
 SELECT '{"type":"FeatureCollection","numberMatched":' || (SELECT count(*) FROM hit)
     || ',"numberReturned":' || (SELECT count(*) FROM page)
-    || ',"features":[' || coalesce(string_agg(
-        '{"type":"Feature","id":"asset.' || id || '","geometry":' || ST_AsGeoJSON(geom, 9, 0)
-        || ',"properties":{"code":' || to_json(code) || ',"material":' || to_json(material)
-        || ',"diameter_mm":' || diameter_mm || ',"built_year":' || built_year || ',"cover_m":' || cover_m || '}}',
-        ',' ORDER BY id), '') || ']}'
-FROM page JOIN asset USING (id)
+    || ',"features":[' || coalesce((SELECT string_agg(concat(
+        '{"type":"Feature","id":"asset.', id, '","geometry":', ST_AsGeoJSON(geom, 9, 0),
+        ',"properties":{"code":', to_json(code), ',"material":', to_json(material), ',"diameter_mm":', diameter_mm,
+        ',"built_year":', built_year, ',"cover_m":', cover_m, '}}'), ',')
+        FROM (SELECT asset.* FROM page JOIN asset USING (id) ORDER BY id) AS item), '') || ']}'
