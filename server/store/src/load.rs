@@ -51,6 +51,17 @@ pub struct LoadInfo {
     pub replace: bool,
 }
 
+/// A data set that features of the city came from; [`Feature::source`] is its number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    pub no: i64,
+    pub name: String,
+    /// To be shown on the map and handed on with exports, where the licence asks for it.
+    pub credit: Option<String>,
+    pub licence: Option<String>,
+    pub crs: Option<String>,
+}
+
 /// One record of the file, in the class's terms. References as codes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -201,6 +212,17 @@ impl Store {
             pace: Pace { commit: Duration::from_millis(5), free_from: None, longest: Duration::ZERO, links: 0 },
             on_wait: None,
             done: false,
+        })
+    }
+
+    /// Where the city's data come from, by name.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.reading(|conn| {
+            let mut statement = conn.prepare("SELECT no, name, credit, licence, crs FROM ct_source ORDER BY name")?;
+            let rows = statement.query_map([], |row| {
+                Ok(Source { no: row.get(0)?, name: row.get(1)?, credit: row.get(2)?, licence: row.get(3)?, crs: row.get(4)? })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 
@@ -377,7 +399,7 @@ impl Load<'_> {
                 let fate = load_one(conn, &tables, table, record, said, load.source, rev, &load.seen, &mut load.alike)?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
-                    debug_assert!(fid == range.1 || fid == range.1 + 1 || range.0 == range.1);
+                    debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");
                     range.1 = fid;
                 }
                 if let Fate::Added(fid) | Fate::Changed(fid) | Fate::Unchanged(fid) = fate {

@@ -211,7 +211,8 @@ fn tune(conn: &Connection, path: &Path) -> Result<()> {
             detail: format!("its journal stays in mode {mode}; another program holds it open"),
         });
     }
-    conn.pragma_update(None, "synchronous", "FULL")?;
+    // The log is cut back after a large load instead of keeping its size for ever.
+    conn.execute_batch("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")?;
     Ok(())
 }
 

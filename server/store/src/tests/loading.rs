@@ -107,8 +107,15 @@ fn what_has_no_code_is_known_by_its_sources_id_else_by_what_it_says() {
 fn the_same_code_from_another_source_is_another_feature() {
     let (_dir, store) = new_city();
     load(&store, info("north"), codes(2));
-    assert_eq!(load(&store, info("south"), codes(2)).0.added, 2);
+    assert_eq!(load(&store, LoadInfo { credit: Some("© 测绘院".into()), ..info("south") }, codes(2)).0.added, 2);
     assert_eq!(all(&store).len(), 4);
+    let sources = store.sources().unwrap();
+    assert_eq!(
+        sources.iter().map(|s| (s.name.as_str(), s.credit.as_deref())).collect::<Vec<_>>(),
+        [("north", None), ("south", Some("© 测绘院"))]
+    );
+    let of = |no| all(&store).iter().filter(|f| f.source == Some(no)).count();
+    assert_eq!((of(sources[0].no), of(sources[1].no)), (2, 2));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The store from outside: what it promises, tried from both sides.
 
 mod loading;
+mod model;
 mod outside;
 mod terrain;
 mod writing;
