@@ -9,6 +9,11 @@ use citytwin_model::{Class, Geometry, GeometryKind, Value};
 use serde_json::{Map, Number};
 use std::sync::Arc;
 
+/// Columns of a file of refused records that speak about the record, and are none of its attributes.
+pub const RECORD_COLUMNS: [&str; 5] = ["ct_source", "ct_id", "ct_record", "ct_reason", "ct_remedy"];
+/// Among them the source's own id of the record.
+const ID_COLUMN: &str = "ct_id";
+
 /// How a layer's fields become a class's attributes.
 #[derive(Clone, Debug)]
 pub struct Fit {
@@ -26,6 +31,12 @@ struct Column {
     attribute: Option<usize>,
 }
 
+impl Column {
+    fn is_of_record(&self) -> bool {
+        RECORD_COLUMNS.contains(&self.name.as_str())
+    }
+}
+
 /// A record in the class's terms. References are still codes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
@@ -33,6 +44,8 @@ pub struct Fitted {
     pub attributes: Vec<Value>,
     /// A JSON object of what the class does not know.
     pub other: Option<String>,
+    /// The source's own id of the record.
+    pub source_id: Option<String>,
     pub repair: Option<Repair>,
 }
 
@@ -73,7 +86,7 @@ impl Fit {
 
     /// Names of the fields that the class does not know: kept in `other`.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().filter(|c| c.attribute.is_none()).map(|c| c.name.as_str())
+        self.columns.iter().filter(|c| c.attribute.is_none() && !c.is_of_record()).map(|c| c.name.as_str())
     }
 
     /// Ids of the attributes that no field fills.
@@ -108,6 +121,7 @@ impl Fit {
         };
         let mut attributes = vec![Value::Null; self.class.attributes.len()];
         let mut other = Map::new();
+        let mut source_id = raw.source_id.clone();
         for (column, value) in self.columns.iter().zip(&raw.values) {
             match column.attribute {
                 Some(i) => {
@@ -119,6 +133,11 @@ impl Fit {
                     })?;
                 }
                 None if value.is_null() => {}
+                None if column.is_of_record() => {
+                    if column.name == ID_COLUMN {
+                        source_id = Some(shown(value));
+                    }
+                }
                 None => {
                     other.insert(column.name.clone(), json(value, column.ty));
                 }
@@ -128,7 +147,7 @@ impl Fit {
             other.insert("m".to_owned(), raw.measures.iter().map(|m| number(*m)).collect());
         }
         let other = (!other.is_empty()).then(|| serde_json::Value::Object(other).to_string());
-        Ok(Fitted { geometry, attributes, other, repair })
+        Ok(Fitted { geometry, attributes, other, source_id, repair })
     }
 }
 
@@ -233,6 +252,14 @@ mod tests {
         raw.measures = vec![0.5];
         let other: serde_json::Value = serde_json::from_str(&fit.fit(&raw).unwrap().other.unwrap()).unwrap();
         assert_eq!(other, serde_json::json!({ "tags": ["a", {"b": 1}], "n": 7, "x": "inf", "m": [0.5] }));
+    }
+
+    #[test]
+    fn a_corrected_record_keeps_its_id_and_loses_the_remarks() {
+        let fit = Fit::by_name(&fields(&["code", "ct_id", "ct_reason"]), &hydrant(), 480);
+        let fitted = fit.fit(&raw(&["H-1".into(), "node/7".into(), "wrong".into()])).unwrap();
+        assert_eq!((fitted.source_id.as_deref(), fitted.other), (Some("node/7"), None));
+        assert_eq!(fit.unknown().count(), 0);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Request {
     pub accept_shift_m: Option<f64>,
     /// Walk each layer first, so that its extent is true.
     pub exact_extent: bool,
+    /// Layers' heads, without their features.
+    pub heads_only: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +74,9 @@ impl Helper {
         let mut args: Vec<&OsStr> = vec!["--ask".as_ref()];
         if request.exact_extent {
             args.push("--exact-extent".as_ref());
+        }
+        if request.heads_only {
+            args.push("--heads-only".as_ref());
         }
         self.start("read", file, request, &args)
     }

@@ -1,7 +1,8 @@
 //! A layer that fits no class becomes a collection of its own, with the schema that it has.
 
 use crate::pipe::{FieldType, Kind, LayerHeader};
-use citytwin_model::AttributeType;
+use citytwin_model::class::{FIRST_OWN_CLASS, Form, Label, Symbol};
+use citytwin_model::{Attribute, AttributeType, Class, Domain, GeometryKind, Kept};
 
 /// Name of an attribute is at most this long, in bytes.
 const NAME_BYTES: usize = 120;
@@ -47,6 +48,34 @@ impl OwnSchema {
             })
             .collect();
         Self { kind, attributes }
+    }
+
+    /// The class that the store would make of it, for a look before anything is stored.
+    pub fn class(&self, name: &str) -> Class {
+        let attribute = |own: &OwnAttribute| Attribute {
+            id: own.id.clone(),
+            label: Label::new(&own.id, &own.id),
+            ty: own.ty.clone(),
+            unit: None,
+            required: false,
+            range: None,
+            in_tiles: false,
+        };
+        Class {
+            no: FIRST_OWN_CLASS,
+            id: name.to_owned(),
+            label: Label::new(name, name),
+            domain: Domain::Base,
+            geometry: self.kind.map_or(GeometryKind::None, Kind::geometry),
+            network: false,
+            kept: Kept::City,
+            codes: vec![],
+            attributes: self.attributes.iter().map(attribute).collect(),
+            symbol: Symbol { colour: [0x70; 3], icon: None, min_zoom: 10 },
+            form: Form::None,
+            group: None,
+            observed: vec![],
+        }
     }
 
     /// Fields whose attribute is called otherwise: (field, attribute).

@@ -8,7 +8,7 @@
 //! The reader trusts nothing: lengths are checked before use, and memory grows with what has arrived, not with
 //! what a length announces.
 
-use citytwin_model::{Bounds, Geometry, Value, wkb};
+use citytwin_model::{Bounds, Geometry, GeometryKind, Value, wkb};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
@@ -95,6 +95,16 @@ pub enum Kind {
     Point,
     Line,
     Area,
+}
+
+impl Kind {
+    pub const fn geometry(self) -> GeometryKind {
+        match self {
+            Self::Point => GeometryKind::Point,
+            Self::Line => GeometryKind::Line,
+            Self::Area => GeometryKind::Area,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

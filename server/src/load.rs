@@ -1,12 +1,248 @@
 //! `citytwin load`: files become part of a city.
+//!
+//! Each file is read by the helper (`citytwin-gdal`), fitted to classes of the catalogue or to a collection of its
+//! own, and written as a chain of revisions. One bad record never costs the file: it is listed, with what to do about
+//! it, and written to `refused/` in the city's folder, ready to be corrected and loaded.
+
+mod city;
+mod features;
+mod hash;
+mod heights;
+mod plan;
+mod progress;
+mod refused;
+mod words;
 
 use crate::cli::Outcome;
-use citytwin_assets::Lang;
+use anyhow::bail;
+use city::City;
+use citytwin_assets::{Lang, say};
+use citytwin_datasets::{Helper, Request};
+use citytwin_store::{LoadState, Store};
+use std::path::{Path, PathBuf};
 
 /// Load files into a city
+///
+/// Layers whose name is a class of the catalogue (id, Chinese or English) go there; any other needs --class or --as.
+/// Fields are matched to attributes by id, Chinese or English name; what the class does not know is kept beside them.
+/// Read are GeoPackage, GeoJSON, GeoJSON sequences, FlatGeobuf, shapefiles, MapInfo files and CSV; GeoTIFF, ASCII grids
+/// and SRTM tiles become the city's terrain. The city is made by the first load. Loading a file again changes nothing;
+/// a changed file updates by its key: `code`, else the source's own id, else what the record says.
+///
+/// Exit codes: 0 done; 1 done, with refusals (listed, and kept in DIR/refused/); 2 not done.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  citytwin load demo.gpkg --city shifan
+  citytwin load hydrants.geojson --class hydrant --city shifan
+  citytwin load trees.shp --as trees --crs EPSG:4547 --city shifan
+  citytwin load --list --city shifan"
+)]
+pub struct Args {
+    /// Files to load, in this order
+    #[arg(value_name = "PATH", required_unless_present = "list")]
+    paths: Vec<PathBuf>,
+    /// The city's folder; it holds city.toml and city.gpkg
+    #[arg(long, value_name = "DIR")]
+    city: PathBuf,
+    /// Only this layer of the file (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    layer: Vec<String>,
+    /// The class of the catalogue that the layer is loaded into
+    #[arg(long, value_name = "CLASS", conflicts_with = "own")]
+    class: Option<String>,
+    /// Keep the layer as a collection of its own, with the schema that it has (a-z, 0-9, _)
+    #[arg(long = "as", id = "own", value_name = "NAME")]
+    own: Option<String>,
+    /// Coordinate system of the file, where it names none or a wrong one: EPSG:N, WKT, or a .prj file
+    #[arg(long, value_name = "CRS")]
+    crs: Option<String>,
+    /// Accept a transformation of this stated accuracy, in metres, or a guess [default: 2 m, no guess]
+    #[arg(long, value_name = "METRES")]
+    accept_shift: Option<f64>,
+    /// Name of the data set, the scope of its keys [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Whom the data set is to be credited to; shown on the map and handed on with exports
+    #[arg(long, value_name = "TEXT")]
+    credit: Option<String>,
+    /// Delete what the data set had before and this file has not
+    #[arg(long)]
+    replace: bool,
+    /// Read and check everything, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show all loads of the city instead
+    #[arg(long, conflicts_with = "paths")]
+    list: bool,
+    /// Name of a new city [default: the folder's name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Division code of a new city (GB/T 2260)
+    #[arg(long, value_name = "CODE")]
+    division: Option<String>,
+    /// Origin of a new city's frame, degrees [default: centre of the data, rounded to 0.01°]
+    #[arg(long, value_name = "LON,LAT", value_parser = lon_lat, allow_hyphen_values = true)]
+    origin: Option<[f64; 2]>,
+}
 
-pub fn run(_args: Args, _lang: Lang) -> anyhow::Result<Outcome> {
-    anyhow::bail!("the loader is not part of this build yet")
+pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
+    if args.list {
+        return list(&args.city, lang);
+    }
+    let helper = Helper::find().map_err(|e| words::helper_error(lang, "", e))?;
+    let request = Request { crs: crs_text(args.crs.as_deref())?, accept_shift_m: args.accept_shift, ..Request::default() };
+    let mut city = City::at(&args.city, &args)?;
+    let mut outcome = Outcome::Done;
+    for path in with_companions(&args.paths) {
+        let task = Task { args: &args, lang, helper: &helper, request: &request, path: &path };
+        let result = if heights::is_grid(&path) { heights::load(&task, &mut city) } else { features::load(&task, &mut city) };
+        let this = result.unwrap_or_else(|error| {
+            eprintln!("{}", say(lang, "load.file_failed", &[("file", &path.display()), ("reason", &format!("{error:#}"))]));
+            Outcome::NotDone
+        });
+        outcome = worse(outcome, this);
+    }
+    Ok(outcome)
+}
+
+/// One file and how it is to be taken.
+pub(crate) struct Task<'a> {
+    args: &'a Args,
+    lang: Lang,
+    helper: &'a Helper,
+    request: &'a Request,
+    path: &'a Path,
+}
+
+impl Task<'_> {
+    fn say(&self, key: &str, values: &[(&str, &dyn std::fmt::Display)]) -> String {
+        say(self.lang, key, values)
+    }
+
+    /// The file's name, for people.
+    fn file(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// The file's name without its ending: the data set's name by habit.
+    fn stem(&self) -> String {
+        self.path.file_stem().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+}
+
+fn worse(a: Outcome, b: Outcome) -> Outcome {
+    let rank = |o: &Outcome| match o {
+        Outcome::Done => 0,
+        Outcome::DoneWithRefusals => 1,
+        Outcome::NotDone => 2,
+    };
+    if rank(&b) > rank(&a) { b } else { a }
+}
+
+/// The files named, and after a demo city's file its terrain, where it lies beside and is not named.
+fn with_companions(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = paths.to_vec();
+    for path in paths {
+        let heights = path.with_extension("dem.tif");
+        if path.with_extension("city.toml").is_file() && heights.is_file() && !all.contains(&heights) {
+            all.push(heights);
+        }
+    }
+    all
+}
+
+/// `--crs` as the helper wants it: a `.prj` file is replaced by its text.
+fn crs_text(given: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(given) = given else { return Ok(None) };
+    if given.to_lowercase().ends_with(".prj") {
+        let text = std::fs::read_to_string(given).map_err(|e| anyhow::anyhow!("--crs {given}: {e}"))?;
+        if text.len() > 64 << 10 {
+            bail!("--crs {given}: this is no .prj file");
+        }
+        return Ok(Some(text.trim().to_owned()));
+    }
+    Ok(Some(given.to_owned()))
+}
+
+fn lon_lat(text: &str) -> Result<[f64; 2], String> {
+    let wanted = || format!("{text:?} is not LON,LAT in degrees, such as 116.00,30.00");
+    let (lon, lat) = text.split_once(',').ok_or_else(wanted)?;
+    let (lon, lat): (f64, f64) = (lon.trim().parse().map_err(|_| wanted())?, lat.trim().parse().map_err(|_| wanted())?);
+    let on_earth = (-180.0..=180.0).contains(&lon) && (-85.0..=85.0).contains(&lat);
+    if on_earth { Ok([lon, lat]) } else { Err(wanted()) }
+}
+
+fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
+    let store = Store::open(city, &citytwin_catalogue::Catalogue::builtin().classes)?;
+    let loads = store.loads()?;
+    if loads.is_empty() {
+        println!("{}", say(lang, "load.list_empty", &[]));
+    }
+    for load in loads {
+        let state = match load.state {
+            LoadState::Running => "load.state_running",
+            LoadState::BrokenOff => "load.state_broken_off",
+            LoadState::Complete => "load.state_complete",
+        };
+        let revisions = load.revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));
+        println!(
+            "{}",
+            say(
+                lang,
+                "load.list_line",
+                &[
+                    ("id", &load.id),
+                    ("source", &load.source),
+                    ("file", &load.file),
+                    ("state", &say(lang, state, &[])),
+                    ("started", &load.started),
+                    ("revisions", &revisions),
+                    ("added", &load.counts.added),
+                    ("changed", &load.counts.changed),
+                    ("unchanged", &load.counts.unchanged),
+                    ("gone", &load.counts.gone),
+                    ("deleted", &load.counts.deleted),
+                ],
+            )
+        );
+    }
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_longitude_and_latitude() {
+        assert_eq!(lon_lat("116.00, 30.00"), Ok([116.0, 30.0]));
+        assert_eq!(lon_lat("-77.03,38.9"), Ok([-77.03, 38.9]));
+        for bad in ["", "116", "30,116.0", "a,b", "116,30,2"] {
+            assert!(lon_lat(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_worst_of_several_files_is_the_outcome() {
+        assert_eq!(worse(Outcome::DoneWithRefusals, Outcome::Done), Outcome::DoneWithRefusals);
+        assert_eq!(worse(Outcome::DoneWithRefusals, Outcome::NotDone), Outcome::NotDone);
+    }
+
+    #[test]
+    fn the_terrain_beside_a_demo_city_is_loaded_with_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            path
+        };
+        let (city, heights) = (file("demo.gpkg"), file("demo.dem.tif"));
+        assert_eq!(with_companions(std::slice::from_ref(&city)), std::slice::from_ref(&city));
+        file("demo.city.toml");
+        assert_eq!(with_companions(std::slice::from_ref(&city)), [city.clone(), heights.clone()]);
+        assert_eq!(with_companions(&[city.clone(), heights.clone()]), [city, heights]);
+    }
 }

@@ -15,19 +15,21 @@ pub struct Transform<'a> {
     pub used: CrsUse,
     /// With x first on both sides.
     operation: Option<Object<'a>>,
+    /// Records outside are not what the operation was made for. Set where the layer as a whole does not fit.
+    area: Option<Bounds>,
     /// The operation as PROJ writes it, axes as the systems define them: what the warper of grids wants.
     pub pipeline: Option<String>,
 }
 
 impl<'a> Transform<'a> {
     fn same(used: CrsUse) -> Self {
-        Self { used, operation: None, pipeline: None }
+        Self { used, operation: None, area: None, pipeline: None }
     }
 
     fn by(used: CrsUse, operation: &Object<'a>) -> Result<Self, Fail> {
         let pipeline = operation.pipeline();
         match operation.x_first() {
-            Some(operation) => Ok(Self { used, operation: Some(operation), pipeline }),
+            Some(operation) => Ok(Self { used, operation: Some(operation), area: None, pipeline }),
             None => Err(Fail { key: "crs_no_operation".into(), detail: used.source }),
         }
     }
@@ -44,7 +46,8 @@ impl<'a> Transform<'a> {
         operation.transform(&mut x, &mut y);
         let (mut i, mut lost) = (0, None);
         geometry.for_each_vertex_mut(|p| {
-            if !(x[i].is_finite() && y[i].is_finite()) {
+            let inside = self.area.is_none_or(|area| area.contains_point(x[i], y[i]));
+            if !(x[i].is_finite() && y[i].is_finite() && inside) {
                 lost = lost.or(Some(*p));
             }
             (p.lon, p.lat) = (x[i], y[i]);
@@ -88,9 +91,17 @@ pub struct Said {
     pub accept_shift_m: Option<f64>,
 }
 
-/// Chooses the way. `file_crs` is the layer's own, as WKT; `extent` its exact box in its own units, asked for only
-/// when an operation depends on it.
-pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extent: impl FnOnce() -> Bounds) -> Result<Transform<'a>, Fail> {
+/// Boxes of a layer in its own units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extents {
+    /// Of every record.
+    pub whole: Bounds,
+    /// Of all but the outermost: one wild coordinate must not cost the layer.
+    pub most: Bounds,
+}
+
+/// Chooses the way. `file_crs` is the layer's own, as WKT; `extents` are asked for only when an operation depends on them.
+pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extents: impl FnOnce() -> Extents) -> Result<Transform<'a>, Fail> {
     let fail = |key: &str, detail: String| Fail { key: key.to_owned(), detail };
     let given = said.crs.is_some();
     let definition = said.crs.as_deref().or(file_crs).ok_or_else(|| fail("crs_missing", String::new()))?;
@@ -120,47 +131,59 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extent: i
     }
 
     // Another datum: the area decides, so the box is needed, roughly, in degrees of that datum.
-    let own = extent();
-    let area = if own.is_empty() {
+    let Extents { whole, most } = extents();
+    if whole.is_empty() {
         return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same })); // no vertex at all
-    } else if crs.is_projected() {
-        let down = proj.operations(&crs, &beneath, None, false).into_iter().find_map(|o| o.x_first());
-        moved_bounds(&down.ok_or_else(|| fail("crs_no_operation", source.clone()))?, &own)
-    } else {
-        own
-    };
-    if area.is_empty() || !Bounds::WORLD.contains(&area) {
-        return Err(fail("crs_outside", format!("{source}: {own:?}")));
     }
+    let down = if crs.is_projected() {
+        let down = proj.operations(&crs, &beneath, None, false).into_iter().find_map(|o| o.x_first());
+        Some(down.ok_or_else(|| fail("crs_no_operation", source.clone()))?)
+    } else {
+        None
+    };
+    let degrees = |own: &Bounds| down.as_ref().map_or(*own, |down| moved_bounds(down, own));
     let limit = said.accept_shift_m.unwrap_or(ACCURACY_LIMIT_M);
-    let holds = |o: &Object| o.area_of_use().is_none_or(|a| a.west > a.east || a.contains(&area));
-    let exact = proj.operations(&crs, &wgs84, Some(&area), false);
-    let mut best_offer: Option<(String, Option<f64>)> = None;
-    for operation in exact {
-        if !operation.is_usable() || operation.is_ballpark() || !holds(&operation) {
-            continue;
+    let published = |own: &Bounds| -> Result<(Object<'a>, Bounds), Fail> {
+        let area = degrees(own);
+        if area.is_empty() || !Bounds::WORLD.contains(&area) {
+            return Err(fail("crs_outside", format!("{source}: {own:?}")));
         }
-        let accuracy_m = operation.accuracy_m();
-        if accuracy_m.is_some_and(|a| a <= limit) {
-            let way = CrsWay::Transformed { operation: operation.name(), accuracy_m };
-            return Transform::by(CrsUse { source, given, way }, &operation);
+        let mut offer: Option<Fail> = None;
+        for operation in proj.operations(&crs, &wgs84, Some(&area), false) {
+            let made_for = operation.area_of_use().unwrap_or(Bounds::WORLD);
+            if !operation.is_usable() || operation.is_ballpark() || !(made_for.west > made_for.east || made_for.contains(&area)) {
+                continue;
+            }
+            match operation.accuracy_m() {
+                Some(accuracy) if accuracy <= limit => return Ok((operation, made_for)),
+                accuracy => {
+                    let accuracy = accuracy.map_or_else(|| "?".to_owned(), |a| a.to_string());
+                    offer.get_or_insert(fail("crs_inaccurate", format!("{source}: {}, {accuracy} m", operation.name())));
+                }
+            }
         }
-        best_offer.get_or_insert((operation.name(), accuracy_m));
+        Err(offer.unwrap_or_else(|| fail("crs_no_operation", source.clone())))
+    };
+    let transformed = |operation: &Object<'a>| {
+        let way = CrsWay::Transformed { operation: operation.name(), accuracy_m: operation.accuracy_m() };
+        Transform::by(CrsUse { source: source.clone(), given, way }, operation)
+    };
+    let refused = match published(&whole) {
+        Ok((operation, _)) => return transformed(&operation),
+        Err(refused) => refused,
+    };
+    if let Ok((operation, area)) = published(&most) {
+        return Ok(Transform { area: Some(area).filter(|a| a.west <= a.east), ..transformed(&operation)? });
     }
     if said.accept_shift_m.is_some() {
         // Accepted by name: the file's own shift first, then PROJ's guess.
         let from_bound = bound.as_ref().and_then(|b| proj.operations(b, &wgs84, None, true).into_iter().find(|o| o.is_usable()));
         let guess = || proj.operations(&crs, &wgs84, None, true).into_iter().find(|o| o.is_usable());
         if let Some(operation) = from_bound.or_else(guess) {
-            let way = CrsWay::Transformed { operation: operation.name(), accuracy_m: operation.accuracy_m() };
-            return Transform::by(CrsUse { source, given, way }, &operation);
+            return transformed(&operation);
         }
     }
-    Err(match best_offer {
-        Some((name, Some(accuracy))) => fail("crs_inaccurate", format!("{source}: {name}, {accuracy} m")),
-        Some((name, None)) => fail("crs_inaccurate", format!("{source}: {name}, ? m")),
-        None => fail("crs_no_operation", source),
-    })
+    Err(refused)
 }
 
 #[cfg(test)]
@@ -175,8 +198,8 @@ mod tests {
     fn way_accepting(crs: &str, at: (f64, f64), accept_shift_m: Option<f64>) -> Result<(CrsUse, Position), String> {
         let proj = Proj::new();
         let said = Said { crs: None, accept_shift_m };
-        let extent = || Bounds::new(at.0 - 1e-3, at.1 - 1e-3, at.0 + 1e-3, at.1 + 1e-3);
-        let transform = choose(&proj, Some(crs), &said, extent).map_err(|fail| fail.key)?;
+        let whole = Bounds::new(at.0 - 1e-3, at.1 - 1e-3, at.0 + 1e-3, at.1 + 1e-3);
+        let transform = choose(&proj, Some(crs), &said, || Extents { whole, most: whole }).map_err(|fail| fail.key)?;
         let mut geometry = Geometry::with_z(Shape::Point(Position::new(at.0, at.1, 12.5)));
         transform.apply(&mut geometry).map_err(|p| format!("{p:?}"))?;
         Ok((transform.used, geometry.points()[0]))
@@ -243,10 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn one_wild_coordinate_does_not_cost_the_layer() {
+        let proj = Proj::new();
+        let most = Bounds::new(154_000.0, 462_000.0, 156_000.0, 464_000.0);
+        let extents = || Extents { whole: Bounds::new(0.0, 0.0, 9e6, 9e6), most };
+        let transform = choose(&proj, Some("EPSG:28992"), &Said::default(), extents).map_err(|f| f.key).unwrap();
+        let at = |x, y| transform.apply(&mut Geometry::flat(Shape::Point(Position::new(x, y, 0.0))));
+        assert_eq!(at(155_000.0, 463_000.0), Ok(()));
+        assert!(at(9e6, 9e6).is_err(), "the wild record is refused, the operation was not made for it");
+    }
+
+    #[test]
     fn a_local_grid_or_nonsense_is_no_place_on_earth() {
         assert_eq!(way("LOCAL_CS[\"site grid\",UNIT[\"metre\",1]]", (1.0, 2.0)).unwrap_err(), "crs_missing");
         assert_eq!(way("EPSG:99999", (1.0, 2.0)).unwrap_err(), "crs_unknown");
         let proj = Proj::new();
-        assert_eq!(choose(&proj, None, &Said::default(), || Bounds::EMPTY).err().map(|f| f.key), Some("crs_missing".into()));
+        assert_eq!(
+            choose(&proj, None, &Said::default(), || Extents { whole: Bounds::EMPTY, most: Bounds::EMPTY }).err().map(|f| f.key),
+            Some("crs_missing".into())
+        );
     }
 }

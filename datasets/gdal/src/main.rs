@@ -21,7 +21,8 @@ use std::io::{BufWriter, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: citytwin-gdal read FILE [--layer NAME]… [--crs EPSG:N|WKT] [--accept-shift METRES] [--exact-extent] [--ask]
+const USAGE: &str =
+    "usage: citytwin-gdal read FILE [--layer NAME]… [--crs EPSG:N|WKT] [--accept-shift METRES] [--exact-extent] [--heads-only] [--ask]
        citytwin-gdal raster FILE [--crs EPSG:N|WKT] [--accept-shift METRES]
        citytwin-gdal formats
 Reads a foreign file and writes frames to standard output; `citytwin load` is its reader.
@@ -79,7 +80,7 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args>
     let mut parsed = Args {
         verb,
         file: None,
-        read: read::ReadOptions { said: crs::Said::default(), ask: false, layers: Vec::new(), exact_extent: false },
+        read: read::ReadOptions { said: crs::Said::default(), ask: false, layers: Vec::new(), exact_extent: false, heads_only: false },
         limits: Limits::default(),
     };
     while let Some(arg) = args.next() {
@@ -89,6 +90,7 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args>
             Some("--crs") => parsed.read.said.crs = Some(value()?),
             Some("--accept-shift") => parsed.read.said.accept_shift_m = Some(value()?.parse().context("--accept-shift wants metres")?),
             Some("--exact-extent") => parsed.read.exact_extent = true,
+            Some("--heads-only") => parsed.read.heads_only = true,
             Some("--ask") => parsed.read.ask = true,
             Some("--memory-mib") => parsed.limits.memory_mib = value()?.parse()?,
             Some("--cpu-secs") => parsed.limits.cpu_secs = value()?.parse()?,

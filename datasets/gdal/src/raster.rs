@@ -4,7 +4,7 @@
 //! by GDAL along the operation that PROJ gave, under the same rule of accuracy as features.
 
 use crate::complaints;
-use crate::crs::{self, Said};
+use crate::crs::{self, Extents, Said};
 use crate::formats;
 use crate::proj::Proj;
 use crate::read::hello;
@@ -61,7 +61,8 @@ fn send(dataset: &Dataset, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
     let (columns, rows) = dataset.raster_size();
     let proj = Proj::new();
     let own_wkt = dataset.spatial_ref().ok().and_then(|srs| srs.to_wkt().ok()).filter(|wkt| !wkt.is_empty());
-    let transform = match crs::choose(&proj, own_wkt.as_deref(), said, || extent(&place, columns, rows)) {
+    let whole = extent(&place, columns, rows);
+    let transform = match crs::choose(&proj, own_wkt.as_deref(), said, || Extents { whole, most: whole }) {
         Ok(transform) => transform,
         Err(failed) => return Ok(Err(failed)),
     };

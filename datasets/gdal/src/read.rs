@@ -1,7 +1,7 @@
 //! The verb `read`: a file's layers, feature by feature, onto the pipe.
 
 use crate::complaints;
-use crate::crs::{self, Said, Transform};
+use crate::crs::{self, Extents, Said, Transform};
 use crate::formats;
 use crate::geometry;
 use crate::mistyped::{self, Mistyped};
@@ -28,6 +28,8 @@ pub struct ReadOptions {
     pub layers: Vec<String>,
     /// Walk the layer first for its exact extent.
     pub exact_extent: bool,
+    /// Layers' heads, without their features.
+    pub heads_only: bool,
 }
 
 /// `Ok(false)`: the file cannot be read, and the pipe says why.
@@ -107,7 +109,7 @@ pub struct Layer {
 /// What a first walk over a layer finds.
 struct Survey {
     /// In the layer's own units; empty when no vertex was seen.
-    extent: Bounds,
+    extents: Extents,
     kinds: Vec<Kind>,
     unique_ids: bool,
 }
@@ -193,7 +195,7 @@ impl Layer {
         }
         let transform = if has_geometry {
             let crs = self.crs();
-            match crs::choose(proj, crs.as_deref(), &options.said, || survey.get_or_insert_with(|| self.survey(ids)).extent) {
+            match crs::choose(proj, crs.as_deref(), &options.said, || survey.get_or_insert_with(|| self.survey(ids)).extents) {
                 Ok(transform) => Some(transform),
                 Err(fail) => return Ok(Err(fail)),
             }
@@ -201,9 +203,12 @@ impl Layer {
             None
         };
         let extent = transform.as_ref().and_then(|t| {
-            let own = survey.as_ref().map_or_else(|| self.announced_extent(), |s| s.extent);
-            let b = t.bounds(&own);
-            (!b.is_empty()).then_some([b.west, b.south, b.east, b.north])
+            let on_earth = |own: &Bounds| Some(t.bounds(own)).filter(|b| !b.is_empty() && Bounds::WORLD.contains(b));
+            let found = match &survey {
+                None => on_earth(&self.announced_extent()),
+                Some(survey) => on_earth(&survey.extents.whole).or_else(|| on_earth(&survey.extents.most)),
+            };
+            found.map(|b| [b.west, b.south, b.east, b.north])
         });
         let own_ids = match ids {
             IdSource::None => false,
@@ -224,6 +229,10 @@ impl Layer {
             extent,
             crs: transform.as_ref().map(|t| t.used.clone()),
         })?;
+        if options.heads_only {
+            pipe.layer_end()?;
+            return Ok(Ok(()));
+        }
         let ids = if own_ids { ids } else { IdSource::None };
         self.stream_features(&native, mistyped, ids, transform.as_ref(), pipe)?;
         pipe.layer_end()?;
@@ -277,7 +286,8 @@ impl Layer {
             let mut raw = RawFeature { record, source_id: source_id.clone(), geometry: None, measures: Vec::new(), stroked: false, values };
             if let Some(transform) = transform {
                 if handle.is_null() {
-                    let unreadable = complaints::failure(&said).or_else(|| feature.native_geometry_is_lost().then(String::new));
+                    let unreadable =
+                        complaints::failure(&said).or_else(|| feature.native_geometry_is_lost().then(|| "GDAL: null".to_owned()));
                     match unreadable {
                         Some(detail) => refused("unreadable_geometry", detail, raw.values)?,
                         None => refused("no_geometry", String::new(), raw.values)?,
@@ -328,7 +338,9 @@ impl Layer {
 
     /// Walks the layer once for what its head cannot be trusted with.
     fn survey(&self, ids: IdSource) -> Survey {
-        let mut survey = Survey { extent: Bounds::EMPTY, kinds: Vec::new(), unique_ids: true };
+        let nothing = Extents { whole: Bounds::EMPTY, most: Bounds::EMPTY };
+        let mut survey = Survey { extents: nothing, kinds: Vec::new(), unique_ids: true };
+        let mut centres = Centres::default();
         let mut seen: HashSet<u64> = HashSet::new();
         // SAFETY: a live layer and its definition; names are copied; geometries live as long as their feature.
         unsafe {
@@ -364,14 +376,63 @@ impl Layer {
                 let mut e = OGREnvelope { MinX: 0.0, MaxX: 0.0, MinY: 0.0, MaxY: 0.0 };
                 gdal_sys::OGR_G_GetEnvelope(geometry, &mut e);
                 if [e.MinX, e.MinY, e.MaxX, e.MaxY].iter().all(|x| x.is_finite()) {
-                    survey.extent = survey.extent.union(&Bounds::new(e.MinX, e.MinY, e.MaxX, e.MaxY));
+                    let envelope = Bounds::new(e.MinX, e.MinY, e.MaxX, e.MaxY);
+                    survey.extents.whole = survey.extents.whole.union(&envelope);
+                    centres.add(envelope);
                 }
             }
             gdal_sys::OGR_L_SetIgnoredFields(self.handle, ptr::null_mut());
         }
+        survey.extents.most = centres.most();
         survey.kinds.sort();
         complaints::take();
         survey
+    }
+}
+
+/// Where records lie: an even sample of their middles, however many there are.
+#[derive(Default)]
+struct Centres {
+    seen: usize,
+    /// One in so many is kept, as a power of two.
+    every: u32,
+    kept: Vec<(f64, f64)>,
+}
+
+impl Centres {
+    const MOST: usize = 8192;
+
+    fn add(&mut self, envelope: Bounds) {
+        if self.seen.is_multiple_of(1 << self.every) {
+            let centre = envelope.centre();
+            self.kept.push((centre.lon, centre.lat));
+            if self.kept.len() == Self::MOST {
+                self.every += 1;
+                let mut i = 0;
+                self.kept.retain(|_| {
+                    i += 1;
+                    i % 2 == 1
+                });
+            }
+        }
+        self.seen += 1;
+    }
+
+    /// The box of what lies within three times the quartiles' distance of them: what belongs together, and not what
+    /// lies nowhere.
+    fn most(mut self) -> Bounds {
+        let mut range = |of: fn(&(f64, f64)) -> f64| {
+            self.kept.sort_by(|a, b| of(a).total_cmp(&of(b)));
+            let n = self.kept.len();
+            let (low, high) = (of(self.kept.get(n / 4)?), of(self.kept.get(n - 1 - n / 4)?));
+            let near = |x: f64| low - 3.0 * (high - low) <= x && x <= high + 3.0 * (high - low);
+            let inside = self.kept.iter().map(of).filter(|x| near(*x));
+            Some(inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x))))
+        };
+        match (range(|c| c.0), range(|c| c.1)) {
+            (Some((west, east)), Some((south, north))) => Bounds::new(west, south, east, north),
+            _ => Bounds::EMPTY,
+        }
     }
 }
 
@@ -454,5 +515,35 @@ impl Drop for Feature {
     fn drop(&mut self) {
         // SAFETY: ours alone.
         unsafe { gdal_sys::OGR_F_Destroy(self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_box_of_most_is_not_moved_by_a_wild_record() {
+        let mut centres = Centres::default();
+        for i in 0..100_000 {
+            let (x, y) = (116.0 + f64::from(i % 100) * 1e-3, 30.0 + f64::from(i % 77) * 1e-3);
+            centres.add(Bounds::new(x, y, x, y));
+        }
+        centres.add(Bounds::new(5e5, 3e6, 5e5, 3e6));
+        assert!(centres.kept.len() < Centres::MOST);
+        let most = centres.most();
+        assert!(most.west >= 116.0 && most.east < 116.1 && most.south >= 30.0 && most.north < 30.08, "{most:?}");
+    }
+
+    #[test]
+    fn few_records_have_a_box_too() {
+        let points = |at: &[f64]| {
+            let mut centres = Centres::default();
+            at.iter().for_each(|x| centres.add(Bounds::new(*x, 30.0, *x, 30.0)));
+            centres.most()
+        };
+        assert!(points(&[]).is_empty());
+        assert_eq!(points(&[116.0]), Bounds::new(116.0, 30.0, 116.0, 30.0));
+        assert_eq!(points(&[116.0, 116.2]), Bounds::new(116.0, 30.0, 116.2, 30.0));
     }
 }

@@ -1,0 +1,350 @@
+//! One file of features: read, fitted, written, summed up.
+
+use super::city::City;
+use super::plan::{Fits, Plan, plan};
+use super::progress::Progress;
+use super::refused::Refusals;
+use super::{Task, hash, words};
+use crate::cli::Outcome;
+use anyhow::bail;
+use citytwin_datasets::pipe::{Event, LayerHeader, Problem, RawFeature};
+use citytwin_datasets::shape::Repair;
+use citytwin_datasets::{HelperError, Reason, Request, Skipped, Stream};
+use citytwin_model::{Bounds, GeometryKind, Value};
+use citytwin_store::{Load, LoadInfo, LoadSummary, Record, Refusal, Store};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// The column that names the data set of a record that was refused once.
+const SOURCE_COLUMN: &str = "ct_source";
+/// Records kept until the store has landed them, so that what it refuses can be shown whole. Twice its own queue.
+const KEPT: usize = 8192;
+
+pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let extent = if city.wants_extent(task.path) && !task.args.dry_run { Some(extent(task, city)?) } else { None };
+    let mut stream = open(task, task.request)?;
+    let plan = plan(task, stream.hello(), &city.classes())?;
+    let format = stream.hello().format.clone();
+    println!("{}", task.say("load.reading", &[("file", &task.file()), ("format", &format), ("layers", &plan.layers.len())]));
+    for layer in &plan.unmatched {
+        println!("{}", task.say("load.layer_unmatched", &[("layer", layer)]));
+    }
+    if plan.layers.is_empty() {
+        bail!(task.say("load.nothing_fits", &[]));
+    }
+    stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
+    let source = source_name(task, &plan);
+    let (dir, was_there) = (city.dir().to_owned(), city.exists());
+    if !task.args.dry_run {
+        city.store(task.path, extent)?;
+    }
+    let city = &*city;
+    let store = city.opened().filter(|_| !task.args.dry_run);
+    let zone_minutes = city.zone_minutes();
+    let refusals = Refusals::new(task.lang, &dir, &source, zone_minutes, store.is_some());
+    if let Some(store) = store.filter(|_| !was_there) {
+        let [lon, lat] = store.config().origin;
+        let values: [(&str, &dyn std::fmt::Display); 4] =
+            [("name", words::name(task.lang, &store.config().name)), ("folder", &dir.display()), ("lon", &lon), ("lat", &lat)];
+        println!("{}", task.say("load.city_made", &values));
+    }
+
+    let mut session = Session {
+        task,
+        store,
+        source,
+        load: None,
+        layer: None,
+        refusals,
+        waiting: VecDeque::new(),
+        number: 0,
+        fitted: 0,
+        repairs: BTreeMap::new(),
+        partial: false,
+        broke_off: false,
+        layers_failed: 0,
+        progress: Progress::new(task.lang),
+    };
+    let targets: BTreeMap<&str, _> = plan.layers.iter().map(|(_, name, target)| (name.as_str(), target)).collect();
+    while let Some(event) = stream.next_event().map_err(|e| failed(task, e))? {
+        match event {
+            Event::Layer(header) => {
+                let Some(target) = targets.get(header.name.as_str()) else { bail!("{}: not asked for", header.name) };
+                let fits = Fits::of(&header, target, store, zone_minutes)?;
+                session.layer(header, fits);
+            }
+            Event::Feature(raw) => session.feature(raw)?,
+            Event::Problem(problem) => session.problem(problem)?,
+            Event::LayerFail(it) => {
+                session.layers_failed += 1;
+                session.progress.line(&words::fail(task.lang, &it.layer, &it.fail));
+            }
+            Event::Note(note) => {
+                let key = format!("load.note.{}", note.key);
+                session.progress.line(&task.say(&key, &[("detail", &note.detail)]));
+            }
+            Event::LayerEnd(_) | Event::End(_) => {}
+            Event::Hello(_) | Event::Grid(_) | Event::Rows(_) | Event::Fail(_) => bail!("the helper said something out of place"),
+        }
+    }
+    let all_failed = session.layers_failed == plan.layers.len();
+    if all_failed {
+        bail!(task.say("load.nothing_read", &[]));
+    }
+    let incomplete = session.layers_failed > 0 || !plan.unmatched.is_empty();
+    let refused = session.finish(started)?;
+    if !task.args.dry_run && city.take_script(task.path)? {
+        println!("{}", task.say("load.script_taken", &[]));
+    }
+    Ok(if refused > 0 || incomplete { Outcome::DoneWithRefusals } else { Outcome::Done })
+}
+
+fn open(task: &Task, request: &Request) -> anyhow::Result<Stream> {
+    task.helper.read(task.path, request).map_err(|e| failed(task, e))
+}
+
+fn failed(task: &Task, error: HelperError) -> anyhow::Error {
+    words::helper_error(task.lang, &task.file(), error)
+}
+
+/// Where the file's data lies: read once through, before a city is made for it.
+fn extent(task: &Task, city: &City) -> anyhow::Result<Bounds> {
+    let mut stream = open(task, &Request { exact_extent: true, heads_only: true, ..task.request.clone() })?;
+    let plan = plan(task, stream.hello(), &city.classes())?;
+    stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
+    let mut extent = Bounds::EMPTY;
+    while let Some(event) = stream.next_event().map_err(|e| failed(task, e))? {
+        if let Event::Layer(header) = event {
+            extent = header.bounds().map_or(extent, |b| extent.union(&b));
+        }
+    }
+    Ok(extent)
+}
+
+/// The file's name; with the layer's, where the operator sent that one layer somewhere, so that two layers of one file
+/// loaded into one class are two data sets.
+fn source_name(task: &Task, plan: &Plan) -> String {
+    let stem = task.stem();
+    match (&task.args.source, &plan.layers[..]) {
+        (Some(name), _) => name.clone(),
+        (None, [(_, layer, _)]) if plan.forced && *layer != stem => format!("{stem}/{layer}"),
+        _ => stem,
+    }
+}
+
+struct Layer {
+    header: LayerHeader,
+    fits: Fits,
+    /// Place of the column that names a refused record's data set.
+    source_column: Option<usize>,
+}
+
+struct Session<'t, 's> {
+    task: &'t Task<'t>,
+    store: Option<&'s Store>,
+    source: String,
+    /// Begun with the first record.
+    load: Option<Load<'s>>,
+    layer: Option<Rc<Layer>>,
+    refusals: Refusals,
+    waiting: VecDeque<(u64, Rc<Layer>, RawFeature)>,
+    /// Running number of records over all layers.
+    number: u64,
+    fitted: u64,
+    repairs: BTreeMap<Repair, u64>,
+    /// A file of corrected records: what it lacks is not gone.
+    partial: bool,
+    broke_off: bool,
+    layers_failed: usize,
+    progress: Progress,
+}
+
+impl<'s> Session<'_, 's> {
+    fn layer(&mut self, header: LayerHeader, fits: Fits) {
+        let task = self.task;
+        for fit in &fits.0 {
+            let class = fit.class();
+            let values: [(&str, &dyn std::fmt::Display); 3] =
+                [("layer", &header.name), ("class", &class.id), ("label", words::label(task.lang, &class.label))];
+            self.progress.line(&task.say("load.layer", &values));
+        }
+        if let Some(used) = &header.crs {
+            self.progress.line(&words::crs(task.lang, used));
+        }
+        let unknown: Vec<&str> = fits.0[0].unknown().collect();
+        if !unknown.is_empty() {
+            self.progress.line(&task.say("load.unknown_fields", &[("fields", &unknown.join(", "))]));
+        }
+        self.progress.layer(&header.name, header.features);
+        let source_column = header.fields.iter().position(|f| f.name == SOURCE_COLUMN);
+        self.partial |= source_column.is_some();
+        self.layer = Some(Rc::new(Layer { header, fits, source_column }));
+    }
+
+    fn feature(&mut self, raw: RawFeature) -> anyhow::Result<()> {
+        self.progress.step();
+        self.number += 1;
+        let layer = self.layer.clone().expect("the pipe's order is checked");
+        let kind = raw.geometry.as_ref().map_or(GeometryKind::None, |g| g.kind());
+        let fit = layer.fits.by_kind(kind);
+        let fitted = match fit.fit(&raw) {
+            Ok(fitted) => fitted,
+            Err(skipped) => return self.refusals.add(&layer.header, fit.class(), &skipped, raw.geometry.as_ref()),
+        };
+        self.fitted += 1;
+        if let Some(repair) = fitted.repair {
+            *self.repairs.entry(repair).or_default() += 1;
+        }
+        if self.store.is_none() {
+            return Ok(());
+        }
+        self.begin(Some((&layer, &raw)))?;
+        let load = self.load.as_mut().expect("just begun");
+        load.add(Record {
+            number: self.number,
+            class: fit.class().no,
+            geometry: fitted.geometry,
+            attributes: fitted.attributes,
+            other: fitted.other,
+            source_id: fitted.source_id,
+        })?;
+        self.waiting.push_back((self.number, layer, raw));
+        self.take_refused()?;
+        while self.waiting.len() > KEPT {
+            self.waiting.pop_front();
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: Problem) -> anyhow::Result<()> {
+        self.progress.step();
+        self.number += 1;
+        let layer = self.layer.clone().expect("the pipe's order is checked");
+        let reason = Reason::from_helper(&problem.reason, problem.detail);
+        self.broke_off |= matches!(reason, Reason::BrokeOff(_));
+        let skipped = Skipped {
+            layer: layer.header.name.clone(),
+            record: problem.record,
+            source_id: problem.source_id,
+            reason,
+            values: problem.values,
+        };
+        self.refusals.add(&layer.header, layer.fits.0[0].class(), &skipped, None)
+    }
+
+    /// Begins the load with its first record, which may say what data set it belongs to.
+    fn begin(&mut self, first: Option<(&Layer, &RawFeature)>) -> anyhow::Result<()> {
+        let (None, Some(store)) = (&self.load, self.store) else { return Ok(()) };
+        let (args, task) = (self.task.args, self.task);
+        if self.partial && args.replace {
+            bail!(task.say("load.partial_replace", &[]));
+        }
+        if let Some((layer, raw)) = first
+            && args.source.is_none()
+            && let Some(Value::Text(source)) = layer.source_column.and_then(|i| raw.values.get(i))
+        {
+            self.source = source.clone();
+        }
+        let crs = self.layer.as_ref().and_then(|l| l.header.crs.as_ref());
+        let mut load = store.begin_load(LoadInfo {
+            source: self.source.clone(),
+            credit: args.credit.clone(),
+            licence: None,
+            crs: crs.map(|used| used.source.clone()),
+            file: task.file(),
+            sha256: Some(hash::of_file(task.path)?),
+            author: author(),
+            replace: args.replace,
+        })?;
+        let lang = task.lang;
+        let mut told = Duration::ZERO;
+        load.on_wait(move |waited| {
+            if waited >= told + Duration::from_secs(5) {
+                told = waited;
+                eprintln!("{}", citytwin_assets::say(lang, "load.waiting", &[("seconds", &waited.as_secs())]));
+            }
+            true
+        });
+        self.load = Some(load);
+        Ok(())
+    }
+
+    /// Records that the store refused, shown as they came.
+    fn take_refused(&mut self) -> anyhow::Result<()> {
+        let Some(load) = &mut self.load else { return Ok(()) };
+        for refused in load.take_refused() {
+            let reason = match refused.refusal {
+                Refusal::KeyTwice { key } => Reason::KeyTwice(key),
+                other => Reason::Other(other.to_string()),
+            };
+            let Ok(at) = self.waiting.binary_search_by_key(&refused.number, |(number, ..)| *number) else {
+                bail!("the store refused a record that was not waiting");
+            };
+            let (_, layer, raw) = &self.waiting[at];
+            let kind = raw.geometry.as_ref().map_or(GeometryKind::None, |g| g.kind());
+            let skipped = Skipped {
+                layer: layer.header.name.clone(),
+                record: raw.record,
+                source_id: raw.source_id.clone(),
+                reason,
+                values: raw.values.clone(),
+            };
+            self.refusals.add(&layer.header, layer.fits.by_kind(kind).class(), &skipped, raw.geometry.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Lands the rest and sums up; the number of refused records.
+    fn finish(mut self, started: Instant) -> anyhow::Result<u64> {
+        let task = self.task;
+        if self.broke_off && task.args.replace {
+            bail!(task.say("load.broke_off_replace", &[]));
+        }
+        self.begin(None)?;
+        while let Some(load) = self.load.as_mut().filter(|load| !load.is_landed()) {
+            load.land()?;
+            self.take_refused()?;
+        }
+        let summary: Option<LoadSummary> = self.load.take().map(Load::finish).transpose()?;
+        let refused = self.refusals.total;
+        drop(self.progress);
+        for line in self.refusals.finish(task.path)? {
+            println!("{line}");
+        }
+        for (repair, count) in &self.repairs {
+            println!("{}", task.say(&format!("load.repaired.{}", repair.key()), &[("count", count)]));
+        }
+        let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
+        match summary {
+            None => println!("{}", task.say("load.dry_run", &[("good", &self.fitted), ("refused", &refused), ("seconds", &seconds)])),
+            Some(LoadSummary { id, counts, revisions, .. }) => {
+                if counts.unlinked > 0 {
+                    println!("{}", task.say("load.unlinked", &[("count", &counts.unlinked)]));
+                }
+                let gone = if self.partial { 0 } else { counts.gone };
+                let revisions = revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));
+                let values: [(&str, &dyn std::fmt::Display); 10] = [
+                    ("file", &task.file()),
+                    ("id", &id),
+                    ("added", &counts.added),
+                    ("changed", &counts.changed),
+                    ("unchanged", &counts.unchanged),
+                    ("gone", &gone),
+                    ("deleted", &counts.deleted),
+                    ("refused", &refused),
+                    ("revisions", &revisions),
+                    ("seconds", &seconds),
+                ];
+                println!("{}", task.say("load.summary", &values));
+            }
+        }
+        Ok(refused)
+    }
+}
+
+/// Who loads: the operating system's name of the operator.
+fn author() -> String {
+    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "load".to_owned())
+}
