@@ -60,8 +60,13 @@ impl Place {
     }
 
     fn sql(&self, file: &Path, sql: &str) -> String {
-        let script =
-            "import sqlite3,sys\ndb=sqlite3.connect(sys.argv[1])\nrows=db.execute(sys.argv[2]).fetchall()\ndb.commit()\nprint(rows)";
+        // A GIS brings the functions that a GeoPackage's triggers name; here they are named only, no geometry is touched.
+        let script = "import sqlite3,sys
+db=sqlite3.connect(sys.argv[1])
+for f in ['IsEmpty','MinX','MaxX','MinY','MaxY']: db.create_function('ST_'+f, 1, lambda g: 0)
+rows=db.execute(sys.argv[2]).fetchall()
+db.commit()
+print(rows)";
         let output = Command::new("python3").args(["-c", script]).arg(file).arg(sql).output().expect("python3 runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
