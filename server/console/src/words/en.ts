@@ -106,6 +106,8 @@ export const en: Record<keyof typeof zh, string> = {
   'feature.history.show': 'Show history',
   'feature.history.none': 'No earlier versions',
   'feature.history.row': 'Revision {revision}',
+  'feature.history.deleted': 'Deleted in this version',
+  'feature.history.moved': 'Moved',
   'feature.geojson': 'GeoJSON',
   'feature.zoom': 'Go there',
   'feature.copy': 'Copy id',

@@ -104,6 +104,8 @@ export const zh = {
   'feature.history.show': '查看历史版本',
   'feature.history.none': '暂无历史版本',
   'feature.history.row': '版本 {revision}',
+  'feature.history.deleted': '这个版本删除了它',
+  'feature.history.moved': '位置有改动',
   'feature.geojson': 'GeoJSON',
   'feature.zoom': '定位',
   'feature.copy': '复制编号',
