@@ -62,10 +62,13 @@ const LIVE_EDITS: usize = 5_000;
 fn main() -> Result<()> {
     let args = Args::parse();
     println!("making {} rows (seed {}) …", args.rows, args.seed);
+    let before = heap::held();
     let features = rows::generate(args.rows, args.seed);
+    let feature_bytes = (heap::held() - before) as f64 / args.rows as f64;
     println!("loading them into PostGIS …");
     let mut peer = Peer::connect(&args.socket, &args.user, &features)?;
     println!("  {}: {}", peer.version, peer.build);
+    println!("the features themselves: {feature_bytes:.0} B a row in memory");
     let (snapshot, features, build) = build_ours(features);
 
     let mut bench = Bench { rounds: args.rounds, figures: Vec::new() };
@@ -80,7 +83,7 @@ fn main() -> Result<()> {
         let report = json!({
             "rows": args.rows, "vertices": vertices, "seed": args.seed, "peer": peer.version,
             "cores": std::thread::available_parallelism()?.get(), "boxes_checked": checked,
-            "build": {"ours": build, "city": city, "peer": peer.build.json()},
+            "feature_bytes_per_row": feature_bytes, "build": {"ours": build, "city": city, "peer": peer.build.json()},
             "comparisons": bench.figures,
         });
         std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
