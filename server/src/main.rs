@@ -1,11 +1,34 @@
 //! The spatial server and its command line.
 
+mod api;
+mod app;
 mod cli;
+mod clock;
+mod compute;
+mod config;
+mod connections;
 mod demo;
+mod feed;
+mod freshness;
+mod hub;
+mod instruments;
 mod load;
+mod metrics;
+mod overlays;
+mod problem;
+mod readings;
+mod router;
+mod security;
 mod serve;
+mod simulator;
+#[cfg(test)]
+mod tests;
+mod view;
 
 use std::process::ExitCode;
+
+/// A city's own classes, in its folder.
+pub const OWN_CLASSES_FILE: &str = "classes.toml";
 
 fn main() -> ExitCode {
     cli::main()

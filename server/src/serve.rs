@@ -1,12 +1,155 @@
-//! `citytwin serve`: serves a city until interrupted.
+//! `citytwin serve`: serves a city until interrupted. This file is the order in which things start and stop.
 
+use crate::app::{App, Foundation};
 use crate::cli::Outcome;
-use citytwin_assets::Lang;
+use crate::compute::Compute;
+use crate::config::{Config, Typed};
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::readings::{Readings, Writer};
+use crate::security::Security;
+use crate::security::key::AdminKey;
+use crate::view::View;
+use crate::{clock, connections, feed, overlays, router, simulator};
+use anyhow::Context;
+use citytwin_assets::{Lang, say};
+use citytwin_catalogue::Catalogue;
+use citytwin_live::Live;
+use citytwin_store::Store;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
 
 /// Serve a city until interrupted
+///
+/// Without sign-in this machine reads; writing wants the key that is kept in the city's folder (admin.key, mode 600) and
+/// printed as a one-time link at the start. Flags win over the environment, the environment over CITY/serve.toml.
+///
+///     citytwin serve --city shifan --listen 127.0.0.1:8080
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(flatten)]
+    typed: Typed,
+}
 
-pub fn run(_args: Args, _lang: Lang) -> anyhow::Result<Outcome> {
-    anyhow::bail!("the server is not part of this build yet")
+pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
+    start_log(args.typed.log_json);
+    let config = Config::resolve(&args.typed, lang).map_err(anyhow::Error::msg)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, lang))
+}
+
+async fn serve(config: Config, lang: Lang) -> anyhow::Result<Outcome> {
+    let simulate = config.simulate;
+    let script = if simulate { simulator::read_script(&config.city).map_err(anyhow::Error::msg)? } else { None };
+    // Listening first: a port that is taken should not cost reading the city.
+    let listener = TcpListener::bind(config.listen).await.with_context(|| say(lang, "startup.port", &[("listen", &config.listen)]))?;
+    let address = listener.local_addr()?;
+    let config = Config { listen: address, ..config };
+    let (app, writer) = tokio::task::spawn_blocking(move || open(config)).await??;
+
+    let once = app.security.sessions.issue_once()?;
+    announce(&app, address, &once, lang);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(feed::follow(app.clone()));
+    tasks.spawn(overlays::follow(app.clone()));
+    if simulate {
+        tasks.spawn(simulator::play(app.clone(), script));
+    }
+    let ending = app.clone();
+    tasks.spawn(async move {
+        interrupted().await;
+        ending.stopping.send_replace(true);
+    });
+    connections::serve(app.clone(), listener, router::router(&app)).await;
+
+    while tasks.join_next().await.is_some() {}
+    app.readings.stop();
+    tokio::task::spawn_blocking(move || writer.join()).await?;
+    tracing::info!("ended");
+    Ok(Outcome::Done)
+}
+
+/// Opens everything that a city has. Blocks.
+pub fn open(config: Config) -> anyhow::Result<(App, Writer)> {
+    let catalogue = Arc::new(catalogue_of(&config.city)?);
+    let store = Store::open(&config.city, &catalogue.classes)?;
+    let view = View::read(&store, &catalogue)?;
+    let live = Live::open(&config.city)?;
+    let security = Security::new(AdminKey::open(&config.city)?, config.listen);
+    let metrics = Arc::new(Metrics::default());
+    // A clock's number is above all that an earlier run has given out.
+    let start = u64::try_from(clock::now().micros()).unwrap_or(0);
+    let hub = Arc::new(Hub::new(start, view.revision()));
+    let (readings, writer) = Readings::start(live, &view.instruments.rules(), hub.clone(), metrics.clone())?;
+    let compute = Compute::new(available_parallelism().map_or(2, usize::from))?;
+    let city_tag = city_tag(&config.city)?;
+    let store = Arc::new(store);
+    let app = App::new(Foundation { config, store, catalogue, city_tag, view, compute, security, metrics, hub, readings });
+    Ok((app, writer))
+}
+
+/// The built-in catalogue, and what the city adds in its own file.
+fn catalogue_of(city: &Path) -> anyhow::Result<Catalogue> {
+    let own = city.join(crate::OWN_CLASSES_FILE);
+    match std::fs::read_to_string(&own) {
+        Ok(text) => Catalogue::builtin().with_own(&text).with_context(|| own.display().to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Catalogue::builtin().clone()),
+        Err(error) => Err(error).with_context(|| own.display().to_string()),
+    }
+}
+
+/// Which city this is, for ETags: the file itself, not its name.
+fn city_tag(city: &Path) -> std::io::Result<String> {
+    let about = std::fs::metadata(city.join(citytwin_store::STORE_FILE))?;
+    let mut hasher = DefaultHasher::new();
+    (about.dev(), about.ino(), env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+    Ok(format!("{:08x}", hasher.finish() as u32))
+}
+
+/// What the operator sees.
+fn announce(app: &App, address: std::net::SocketAddr, once: &str, lang: Lang) {
+    let config = app.store.config();
+    let name = if lang == Lang::Zh { &config.name.zh } else { &config.name.en };
+    let features: usize = {
+        let view = app.view();
+        use citytwin_model::City;
+        view.city.classes().iter().map(|class| view.city.count(class.no)).sum()
+    };
+    let say = |key: &str, values: &[(&str, &dyn std::fmt::Display)]| println!("{}", say(lang, key, values));
+    say("startup.serving", &[("name", name), ("features", &features), ("revision", &app.view().revision())]);
+    if config.simulated || app.config.simulate {
+        say("startup.simulated", &[]);
+    }
+    say("startup.address", &[("url", &format!("http://{address}/"))]);
+    say("startup.sign_in", &[("url", &format!("http://{address}/signin?once={once}"))]);
+    for table in app.store.estranged() {
+        say("startup.estranged", &[("table", &table)]);
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// The log goes to stderr; CITYTWIN_LOG says how much (`debug`, `citytwin=debug,info`).
+fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_env("CITYTWIN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    if json { log.json().init() } else { log.init() }
 }

@@ -88,7 +88,6 @@ export interface Alarm {
   unit: string;
   position: Position | null;
   label: Label;
-  simulated?: boolean;
 }
 
 export type LiveMessage =

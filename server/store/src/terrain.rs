@@ -112,12 +112,9 @@ pub struct Terrain {
     cache: Mutex<Cache>,
 }
 
-type Tile = Arc<Vec<f32>>;
-
-/// Tiles by level and number, with the moment of their last use.
 #[derive(Default)]
 struct Cache {
-    tiles: HashMap<(u32, usize), (u64, Tile)>,
+    tiles: HashMap<(u32, usize), (u64, Arc<Vec<f32>>)>,
     clock: u64,
 }
 
@@ -225,7 +222,7 @@ impl Terrain {
     }
 
     /// A tile; `None` when nothing is known in it, or when it is damaged: no data rather than wrong data.
-    fn tile(&self, level: u32, no: usize) -> Option<Tile> {
+    fn tile(&self, level: u32, no: usize) -> Option<Arc<Vec<f32>>> {
         let entry = self.index[level as usize].1[no];
         if entry.offset == 0 {
             return None;
@@ -320,7 +317,7 @@ impl TerrainWriter {
         let at = &mut self.levels[level];
         at.band.extend_from_slice(&row);
         at.rows += 1;
-        if at.rows.is_multiple_of(SIDE) {
+        if at.rows % SIDE == 0 {
             self.close_band(level)?;
         }
         if level + 1 == self.levels.len() {
@@ -337,8 +334,9 @@ impl TerrainWriter {
 
     /// Writes the band's tiles, the last one of a row filled up with no data.
     fn close_band(&mut self, level: usize) -> Result<()> {
-        let columns = self.levels[level].columns;
-        let band = std::mem::take(&mut self.levels[level].band);
+        let Level { columns, band, .. } = &self.levels[level];
+        let (columns, band) = (*columns, std::mem::take(&mut { band.clone() }));
+        self.levels[level].band.clear();
         let rows = band.len() / columns;
         for x in 0..columns.div_ceil(SIDE) {
             let mut bytes = Vec::with_capacity(TILE_BYTES);
@@ -374,7 +372,7 @@ impl TerrainWriter {
             {
                 self.put(level + 1, halve(&last, None))?;
             }
-            if !self.levels[level].rows.is_multiple_of(SIDE) {
+            if self.levels[level].rows % SIDE != 0 {
                 self.close_band(level)?;
             }
         }

@@ -45,6 +45,8 @@ pub struct Series {
     pub simulated: bool,
     /// Oldest first.
     pub readings: Vec<Point>,
+    /// There are older ones in the span that was asked for.
+    pub truncated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -24,9 +24,8 @@ impl Comparison {
             format!("  {name:<44} {:>10.2} {:>10.2} {:>10.2} {unit}\n", spread[0], spread[1], spread[2])
         };
         format!(
-            "{} (goal: {})\n  {:<44} {:>10} {:>10} {:>10}    ({} queries in each of {} rounds)\n{}{}{}",
+            "{}\n  {:<44} {:>10} {:>10} {:>10}    ({} queries in each of {} rounds)\n{}{}{}",
             self.what,
-            self.goal,
             "",
             "min",
             "median",
@@ -35,7 +34,7 @@ impl Comparison {
             self.rounds.len(),
             row(&format!("ours: {}", self.ours), self.spread(|r| r.ours_us), "µs"),
             row(&format!("peer: {}", self.peer), self.spread(|r| r.peer_us), "µs"),
-            row("ratio peer/ours", self.spread(|r| r.peer_us / r.ours_us), "×"),
+            row(&format!("ratio peer/ours (goal: {})", self.goal), self.spread(|r| r.peer_us / r.ours_us), "×"),
         )
     }
 

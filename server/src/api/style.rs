@@ -1,0 +1,151 @@
+//! `/styles/citytwin`: a MapLibre style made from the catalogue. Only this server's tiles; no fonts or pictures, so
+//! nothing is fetched from anywhere else.
+
+use super::params::Params;
+use super::reply::{Etag, base_url, json};
+use crate::app::App;
+use crate::problem::{ApiError, ApiResult, Kind};
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use citytwin_model::class::Form;
+use citytwin_model::{City, Class, GeometryKind};
+use serde_json::{Value as Json, json as object};
+
+const SOURCE: &str = "city";
+const BACKGROUND: &str = "#f3f1ec";
+/// A building whose height nobody recorded is drawn this high, so that it is seen.
+const UNKNOWN_HEIGHT_M: f64 = 3.0;
+
+/// The map's style.
+pub async fn style(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap, mut params: Params) -> ApiResult<Response> {
+    params.take_json()?;
+    params.done()?;
+    if name != "citytwin" {
+        return Err(ApiError::new(Kind::NotFound).with("path", format!("/styles/{name}")));
+    }
+    let view = app.view();
+    let base = base_url(&headers);
+    let tag = Etag::new(&app.city_tag, format_args!("style-{}", classes_tag(view.city.classes())));
+    if let Some(unchanged) = tag.unchanged(&headers) {
+        return Ok(unchanged);
+    }
+    let mut drawn: Vec<_> = view.city.classes().iter().filter(|class| class.geometry != GeometryKind::None).collect();
+    drawn.sort_by_key(|class| (order(class), class.no));
+    let mut layers = vec![object!({"id": "background", "type": "background", "paint": {"background-color": BACKGROUND}})];
+    for class in drawn {
+        layers.extend(class_layers(class));
+    }
+    let config = app.store.config();
+    let mut source = object!({
+        "type": "vector",
+        "tiles": [format!("{base}/xyz/all/{{z}}/{{x}}/{{y}}.mvt")],
+        "minzoom": 0,
+        "maxzoom": super::tiles::MAX_DATA_ZOOM,
+    });
+    if let Some(b) = view.city.bounds() {
+        source["bounds"] = object!([b.west, b.south, b.east, b.north]);
+    }
+    if config.simulated {
+        source["attribution"] = "模拟数据 simulated data".into();
+    }
+    Ok(tag.on(json(&object!({
+        "version": 8,
+        "name": format!("{} {}", config.name.zh, config.name.en),
+        "center": config.origin,
+        "zoom": 14,
+        "sources": {SOURCE: source},
+        "layers": layers,
+    }))?))
+}
+
+/// Changes when classes do, not when features do.
+fn classes_tag(classes: &[std::sync::Arc<Class>]) -> String {
+    format!("{}-{}", classes.len(), classes.iter().map(|class| class.attributes.len()).sum::<usize>())
+}
+
+/// From the ground up: areas, then lines from wide to thin, buildings, then points.
+fn order(class: &Class) -> u8 {
+    match (class.geometry, &class.form) {
+        (GeometryKind::Area, Form::Prism { .. }) => 6,
+        (GeometryKind::Area, Form::None) => 1,
+        (GeometryKind::Area, _) => 0,
+        (GeometryKind::Line, Form::Ribbon { .. }) => 2,
+        (GeometryKind::Line, Form::Bore { .. }) => 3,
+        (GeometryKind::Line, Form::Deck { .. }) => 4,
+        (GeometryKind::Line, _) => 5,
+        (GeometryKind::Point, _) => 7,
+        (GeometryKind::None, _) => 8,
+    }
+}
+
+fn class_layers(class: &Class) -> Vec<Json> {
+    let [r, g, b] = class.symbol.colour;
+    let colour = format!("#{r:02x}{g:02x}{b:02x}");
+    let layer = |id: String, kind: &str, paint: Json| {
+        object!({
+            "id": id,
+            "type": kind,
+            "source": SOURCE,
+            "source-layer": class.id,
+            "minzoom": class.symbol.min_zoom,
+            "paint": paint,
+        })
+    };
+    let id = class.id.clone();
+    match (class.geometry, &class.form) {
+        (GeometryKind::Area, Form::Prism { height_m }) => {
+            let height = object!(["coalesce", ["get", height_m], UNKNOWN_HEIGHT_M]);
+            vec![layer(
+                id,
+                "fill-extrusion",
+                object!({"fill-extrusion-color": colour, "fill-extrusion-height": height, "fill-extrusion-opacity": 0.85}),
+            )]
+        }
+        // Areas of which only the border says something: districts.
+        (GeometryKind::Area, Form::None) => {
+            vec![layer(id, "line", object!({"line-color": colour, "line-width": 1.2, "line-dasharray": [4, 3]}))]
+        }
+        (GeometryKind::Area, _) => vec![layer(id, "fill", object!({"fill-color": colour, "fill-opacity": 0.8}))],
+        (GeometryKind::Line, form) => line_layers(class, form, &colour, &layer),
+        (GeometryKind::Point, _) => {
+            let paint = object!({
+                "circle-color": colour,
+                "circle-radius": ["interpolate", ["linear"], ["zoom"], 13, 1.5, 16, 4, 19, 8],
+                "circle-stroke-color": "#ffffff",
+                "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 14, 0, 16, 1],
+            });
+            vec![layer(id, "circle", paint)]
+        }
+        (GeometryKind::None, _) => Vec::new(),
+    }
+}
+
+/// Planned lines are drawn dashed beside the others, where the class says what is planned.
+fn line_layers(class: &Class, form: &Form, colour: &str, layer: &dyn Fn(String, &str, Json) -> Json) -> Vec<Json> {
+    let width = match form {
+        Form::Ribbon { .. } | Form::Deck { .. } => object!(["interpolate", ["exponential", 1.6], ["zoom"], 10, 0.8, 14, 3, 18, 18]),
+        Form::Bore { .. } => object!(["interpolate", ["exponential", 1.6], ["zoom"], 10, 0.8, 14, 3, 18, 14]),
+        _ => object!(["interpolate", ["linear"], ["zoom"], 12, 0.8, 16, 2.2, 19, 5]),
+    };
+    let paint = |dashes: Option<Json>| {
+        let mut paint = object!({"line-color": colour, "line-width": width});
+        if let Some(dashes) = dashes {
+            paint["line-dasharray"] = dashes;
+        }
+        paint
+    };
+    let through = matches!(form, Form::Bore { .. }).then(|| object!([2, 1]));
+    let round = object!({"line-cap": "round", "line-join": "round"});
+    let mut main = layer(class.id.clone(), "line", paint(through.clone()));
+    if through.is_none() {
+        main["layout"] = round;
+    }
+    if !class.attribute("state").is_some_and(|state| state.in_tiles) {
+        return vec![main];
+    }
+    main["filter"] = object!(["!=", ["get", "state"], "planned"]);
+    let mut planned = layer(format!("{}-planned", class.id), "line", paint(Some(object!([1.5, 1.5]))));
+    planned["filter"] = object!(["==", ["get", "state"], "planned"]);
+    vec![main, planned]
+}

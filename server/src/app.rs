@@ -1,0 +1,121 @@
+//! What every request can reach: the city as it is served, the store behind it, and the tasks that keep them in step.
+
+use crate::compute::Compute;
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::overlays::Overlays;
+use crate::problem::{ApiResult, Kind};
+use crate::readings::Readings;
+use crate::security::Security;
+use crate::view::View;
+use arc_swap::ArcSwap;
+use citytwin_catalogue::Catalogue;
+use citytwin_model::Revision;
+use citytwin_store::Store;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Cheap to clone; every handler has one.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub store: Arc<Store>,
+    pub catalogue: Arc<Catalogue>,
+    /// Tells this city from every other in ETags: two cities served one after the other at one address.
+    pub city_tag: String,
+    view: ArcSwap<View>,
+    /// The revision that is served; rises after the view was swapped.
+    pub served: watch::Sender<Revision>,
+    /// Rings the feed at once, instead of at its next look.
+    pub feed_bell: tokio::sync::Notify,
+    pub compute: Compute,
+    pub security: Security,
+    pub metrics: Arc<Metrics>,
+    pub hub: Arc<Hub>,
+    pub readings: Readings,
+    pub overlays: Overlays,
+    /// True once the server is ending: live connections close.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What [`App::new`] puts together.
+pub struct Foundation {
+    pub config: Config,
+    pub store: Arc<Store>,
+    pub catalogue: Arc<Catalogue>,
+    pub city_tag: String,
+    pub view: View,
+    pub compute: Compute,
+    pub security: Security,
+    pub metrics: Arc<Metrics>,
+    pub hub: Arc<Hub>,
+    pub readings: Readings,
+}
+
+impl App {
+    pub fn new(parts: Foundation) -> Self {
+        let Foundation { config, store, catalogue, city_tag, view, compute, security, metrics, hub, readings } = parts;
+        metrics.revision.set(i64::try_from(view.revision()).unwrap_or(i64::MAX));
+        Self(Arc::new(Parts {
+            config,
+            store,
+            catalogue,
+            city_tag,
+            served: watch::Sender::new(view.revision()),
+            view: ArcSwap::from_pointee(view),
+            feed_bell: tokio::sync::Notify::new(),
+            compute,
+            security,
+            metrics,
+            hub,
+            readings,
+            overlays: Overlays::default(),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// The city as it is now. Hold it for the whole request.
+    pub fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    pub fn show(&self, view: View) {
+        let revision = view.revision();
+        self.view.store(Arc::new(view));
+        self.metrics.revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
+        self.served.send_replace(revision);
+    }
+
+    /// Waits until a revision that was just written is served, so that who wrote it reads it.
+    pub async fn await_revision(&self, revision: Revision) {
+        self.feed_bell.notify_one();
+        let mut served = self.served.subscribe();
+        let arrived = served.wait_for(|served| *served >= revision);
+        // Late is not lost: it is on disk, and the answer says so. Only a reader may not see it yet.
+        let _ = tokio::time::timeout(Duration::from_secs(2), arrived).await;
+    }
+
+    /// Blocking work with the store, off the runtime's threads.
+    pub async fn with_store<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> T + Send + 'static) -> ApiResult<T> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || work(&store)).await.map_err(|_| Kind::Internal.into())
+    }
+}
+
+/// Returns when the server is ending.
+pub async fn ended(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
