@@ -8,6 +8,7 @@ mod city;
 mod features;
 mod hash;
 mod heights;
+mod patience;
 mod plan;
 mod progress;
 mod refused;
@@ -94,7 +95,7 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     }
     let helper = Helper::find().map_err(|e| words::helper_error(lang, "", e))?;
     let request = Request { crs: crs_text(args.crs.as_deref())?, accept_shift_m: args.accept_shift, ..Request::default() };
-    let mut city = City::at(&args.city, &args)?;
+    let mut city = City::at(&args.city, &args, lang)?;
     let mut outcome = Outcome::Done;
     for path in with_companions(&args.paths) {
         let task = Task { args: &args, lang, helper: &helper, request: &request, path: &path };

@@ -3,8 +3,9 @@
 use citytwin_model::{Geometry, LonLat, Shape, wkb};
 use citytwin_store::Terrain;
 use serde_json::{Value as Json, json};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The helper, built if it is not there: it is another package, so cargo does not bring it along.
@@ -40,15 +41,16 @@ impl Place {
         self.folder.path().join("city")
     }
 
-    fn load(&self, file: &Path, more: &[&str]) -> Output {
+    fn command(&self, file: &Path, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
         command.arg("load").arg(file).arg("--city").arg(self.city()).args(more).env("LANG", "en_US.UTF-8").env_remove("LC_ALL");
-        command.env("CITYTWIN_GDAL", helper()).output().unwrap()
+        command.env("CITYTWIN_GDAL", helper());
+        command
     }
 
     /// Loads and demands an exit code; what was said.
     fn loaded(&self, code: i32, file: &Path, more: &[&str]) -> String {
-        let output = self.load(file, more);
+        let output: Output = self.command(file, more).output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{said}");
         said
@@ -352,6 +354,70 @@ fn a_described_city_is_made_as_described() {
     let config = std::fs::read_to_string(place.city().join("city.toml")).unwrap();
     assert!(config.contains("-12.5") && config.contains("[116.0, 30.0]") && config.contains("990100"), "{config}");
     assert_eq!(std::fs::read_to_string(place.city().join("script.json")).unwrap(), "{\"incidents\":[]}");
+}
+
+/// Another program in an edit session: the load says that it waits, and goes on after.
+#[test]
+fn a_lock_that_lasts_is_waited_for() {
+    let place = Place::new();
+    let file = place.file("hydrant.geojson", &collection(&[point(116.0, 30.0, json!({ "code": "H-1" }))]));
+    place.loaded(0, &file, &[]);
+    std::fs::write(&file, collection(&[point(116.0, 30.0, json!({ "code": "H-1", "diameter_mm": 100 }))])).unwrap();
+    let script = "import sqlite3,sys
+db=sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute('BEGIN IMMEDIATE')
+print('held', flush=True)
+sys.stdin.read()
+db.execute('ROLLBACK')";
+    let mut holder = Command::new("python3")
+        .args(["-c", script])
+        .arg(place.city().join("city.gpkg"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    let mut word = [0; 4];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut word).unwrap();
+    let mut load = place.command(&file, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(load.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("holds the store's lock"), "{line}");
+    drop(holder.stdin.take());
+    let output = load.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("changed 1"), "{said}");
+    assert!(holder.wait().unwrap().success());
+}
+
+/// Killed in the middle: what has landed is whole, the load is listed as broken off, and running it again completes it.
+#[test]
+fn a_killed_load_is_completed_by_running_it_again() {
+    let place = Place::new();
+    const RECORDS: usize = 40_000;
+    let features: Vec<Json> =
+        (0..RECORDS).map(|i| point(116.0 + i as f64 * 1e-6, 30.0, json!({ "code": format!("H-{i}"), "diameter_mm": 100 }))).collect();
+    let file = place.file("hydrant.geojson", &collection(&features));
+    let mut load = place.command(&file, &[]).stdout(Stdio::null()).spawn().unwrap();
+    let store = place.city().join("city.gpkg");
+    let count = || place.sql(&store, "SELECT count(*) FROM hydrant").trim_matches(|c: char| !c.is_ascii_digit()).parse::<usize>().unwrap();
+    while !store.exists() || count() == 0 {
+        assert!(load.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    load.kill().unwrap();
+    load.wait().unwrap();
+    let landed = count();
+    assert!(landed > 0 && landed < RECORDS, "{landed} landed: killed too late to tell");
+    let list = Command::new(env!("CARGO_BIN_EXE_citytwin"))
+        .args(["load", "--list", "--city"])
+        .arg(place.city())
+        .env("LC_ALL", "en_US.UTF-8")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&list.stdout).contains("broken off"));
+    let said = place.loaded(0, &file, &[]);
+    assert!(said.contains(&format!("added {}, changed 0, unchanged {landed},", RECORDS - landed)), "{said}");
+    assert_eq!(count(), RECORDS);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The city that is loaded into: found, or made by the first load.
 
 use super::Args;
+use super::patience::patiently;
 use anyhow::{Context, bail};
+use citytwin_assets::Lang;
 use citytwin_catalogue::Catalogue;
 use citytwin_model::{Bounds, Class, Kept, LonLat};
 use citytwin_store::{CityConfig, STORE_FILE, Store, utc_offset_minutes};
@@ -18,9 +20,9 @@ pub(super) struct City {
 }
 
 impl City {
-    pub fn at(dir: &Path, args: &Args) -> anyhow::Result<Self> {
+    pub fn at(dir: &Path, args: &Args, lang: Lang) -> anyhow::Result<Self> {
         let classes = &Catalogue::builtin().classes;
-        let store = if dir.join(STORE_FILE).exists() { Some(Store::open(dir, classes)?) } else { None };
+        let store = if dir.join(STORE_FILE).exists() { Some(patiently(lang, || Store::open(dir, classes))?) } else { None };
         Ok(Self { dir: dir.to_owned(), store, name: args.name.clone(), division: args.division.clone(), origin: args.origin })
     }
 

@@ -1,6 +1,7 @@
 //! One file of features: read, fitted, written, summed up.
 
 use super::city::City;
+use super::patience::{Teller, patiently};
 use super::plan::{Fits, Plan, plan};
 use super::progress::Progress;
 use super::refused::Refusals;
@@ -14,7 +15,7 @@ use citytwin_model::{Bounds, GeometryKind, Value};
 use citytwin_store::{Load, LoadInfo, LoadSummary, Record, Refusal, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The column that names the data set of a record that was refused once.
 const SOURCE_COLUMN: &str = "ct_source";
@@ -72,7 +73,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         match event {
             Event::Layer(header) => {
                 let Some(target) = targets.get(header.name.as_str()) else { bail!("{}: not asked for", header.name) };
-                let fits = Fits::of(&header, target, store, zone_minutes)?;
+                let fits = Fits::of(task, &header, target, store, zone_minutes)?;
                 session.layer(header, fits);
             }
             Event::Feature(raw) => session.feature(raw)?,
@@ -248,7 +249,7 @@ impl<'s> Session<'_, 's> {
             self.source = source.clone();
         }
         let crs = self.layer.as_ref().and_then(|l| l.header.crs.as_ref());
-        let mut load = store.begin_load(LoadInfo {
+        let info = LoadInfo {
             source: self.source.clone(),
             credit: args.credit.clone(),
             licence: None,
@@ -257,14 +258,11 @@ impl<'s> Session<'_, 's> {
             sha256: Some(hash::of_file(task.path)?),
             author: author(),
             replace: args.replace,
-        })?;
-        let lang = task.lang;
-        let mut told = Duration::ZERO;
+        };
+        let mut load = patiently(task.lang, || store.begin_load(info.clone()))?;
+        let mut teller = Teller::new(task.lang);
         load.on_wait(move |waited| {
-            if waited >= told + Duration::from_secs(5) {
-                told = waited;
-                eprintln!("{}", citytwin_assets::say(lang, "load.waiting", &[("seconds", &waited.as_secs())]));
-            }
+            teller.waited(waited);
             true
         });
         self.load = Some(load);
@@ -307,6 +305,7 @@ impl<'s> Session<'_, 's> {
             load.land()?;
             self.take_refused()?;
         }
+        // A lock that lasts is waited for inside.
         let summary: Option<LoadSummary> = self.load.take().map(Load::finish).transpose()?;
         let refused = self.refusals.total;
         drop(self.progress);

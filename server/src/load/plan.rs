@@ -1,7 +1,7 @@
 //! Which layer of a file goes where.
 
-use super::Task;
-use super::words;
+use super::patience::patiently;
+use super::{Task, words};
 use anyhow::bail;
 use citytwin_datasets::pipe::{Hello, LayerHeader};
 use citytwin_datasets::{Fit, class_of_layer, own};
@@ -75,7 +75,7 @@ pub(super) struct Fits(pub Vec<Fit>);
 
 impl Fits {
     /// `store` is `None` when nothing is to be written.
-    pub fn of(header: &LayerHeader, target: &Target, store: Option<&Store>, zone_minutes: i32) -> anyhow::Result<Self> {
+    pub fn of(task: &Task, header: &LayerHeader, target: &Target, store: Option<&Store>, zone_minutes: i32) -> anyhow::Result<Self> {
         let name = match target {
             Target::Class(class) => return Ok(Self(vec![Fit::by_name(header, class, zone_minutes)])),
             Target::Own(name) => name,
@@ -84,7 +84,7 @@ impl Fits {
         for (name, kind) in own::collections(name, header) {
             let schema = own::OwnSchema::of(header, kind, &RESERVED);
             let class = match store {
-                Some(store) => store.own_collection(&name, &collection(header, &schema))?,
+                Some(store) => patiently(task.lang, || store.own_collection(&name, &collection(header, &schema)))?,
                 None => Arc::new(schema.class(&name)),
             };
             fits.push(Fit::own(header, &schema, &class, zone_minutes));
