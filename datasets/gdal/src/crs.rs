@@ -187,6 +187,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extents: 
 }
 
 #[cfg(test)]
+#[allow(clippy::inconsistent_digit_grouping, reason = "vectors as the registry prints them")]
 mod tests {
     use super::*;
     use citytwin_model::Shape;

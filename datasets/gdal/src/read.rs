@@ -354,7 +354,7 @@ impl Layer {
             let mut walked = 0u32;
             while let Some(feature) = self.next() {
                 walked += 1;
-                if walked % 4096 == 0 {
+                if walked.is_multiple_of(4096) {
                     crate::limits::still_alive();
                 }
                 if ids == IdSource::Native && survey.unique_ids {

@@ -126,7 +126,7 @@ unsafe fn moment(feature: OGRFeatureH, i: c_int, ty: FieldType) -> Option<String
     }
     let millis = (f64::from(s) * 1000.0).round().clamp(0.0, 60_999.0) as u32;
     let mut time = format!("{h:02}:{mi:02}:{:02}", millis / 1000);
-    if millis % 1000 > 0 {
+    if !millis.is_multiple_of(1000) {
         let _ = write!(time, ".{:03}", millis % 1000);
     }
     Some(match ty {
