@@ -19,11 +19,32 @@ pub fn polygons(rings: &[Vec<Vertex>]) -> Vec<Polygon> {
     {
         return vec![vec![ring]];
     }
-    let mut overlay = Overlay::new_custom(rings.iter().map(Vec::len).sum(), IntOverlayOptions::ogc(), Default::default());
-    for ring in rings {
-        overlay.add_path_iter(ring.iter().map(|v| IntPoint::new(v[0], v[1])), ShapeType::Subject);
+    run(rings.iter(), [].iter(), OverlayRule::Subject, FillRule::EvenOdd)
+}
+
+/// What any of the rings covers; each turns counter-clockwise.
+pub fn union(rings: &[Vec<Vertex>]) -> Vec<Polygon> {
+    run(rings.iter(), [].iter(), OverlayRule::Subject, FillRule::NonZero)
+}
+
+/// What `from` covers and none of `without` does.
+pub fn difference<'a>(from: &'a [Polygon], without: impl Iterator<Item = &'a Polygon>) -> Vec<Polygon> {
+    run(from.iter().flatten(), without.flatten(), OverlayRule::Difference, FillRule::NonZero)
+}
+
+fn run<'a>(
+    subject: impl Iterator<Item = &'a Vec<Vertex>>,
+    clip: impl Iterator<Item = &'a Vec<Vertex>>,
+    rule: OverlayRule,
+    fill: FillRule,
+) -> Vec<Polygon> {
+    let mut overlay = Overlay::new_custom(64, IntOverlayOptions::ogc(), Default::default());
+    let rings = subject.map(|ring| (ring, ShapeType::Subject)).chain(clip.map(|ring| (ring, ShapeType::Clip)));
+    for (ring, side) in rings {
+        debug_assert!(ring.iter().flatten().all(|x| (-LIMIT..=LIMIT).contains(x)), "the callers cut first");
+        overlay.add_path_iter(ring.iter().map(|v| IntPoint::new(v[0], v[1])), side);
     }
-    let shapes = overlay.overlay(OverlayRule::Subject, FillRule::EvenOdd);
+    let shapes = overlay.overlay(rule, fill);
     shapes.into_iter().map(|shape| shape.into_iter().map(|ring| ring.into_iter().map(|p| [p.x, p.y]).collect()).collect()).collect()
 }
 
@@ -107,6 +128,17 @@ mod tests {
         let healed = polygons(&[outer, hole]);
         assert_eq!(healed.len(), 1);
         assert_eq!(healed[0].iter().map(|ring| area2(ring)).collect::<Vec<_>>(), [200, -8]);
+    }
+
+    #[test]
+    fn bands_become_one_and_are_taken_from_what_lies_under_them() {
+        let band = |x: i32| vec![[x, 0], [x + 10, 0], [x + 10, 4], [x, 4]];
+        let road = union(&[band(0), band(6), band(30)]);
+        let area = |polygons: &[Polygon]| polygons.iter().flatten().map(|ring| area2(ring)).sum::<i64>() / 2;
+        assert_eq!((road.len(), area(&road)), (2, 16 * 4 + 40));
+        let field = vec![vec![vec![[0, -10], [50, -10], [50, 10], [0, 10]]]];
+        assert_eq!(area(&difference(&field, road.iter())), 1000 - 104);
+        assert_eq!(difference(&road, field.iter()), Vec::<Polygon>::new());
     }
 
     #[test]

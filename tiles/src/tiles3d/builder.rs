@@ -75,12 +75,17 @@ impl Builder {
         push_fan(mesh, &corners, &vec![unit(normal); corners.len()], feature);
     }
 
+    /// Gives a feature its number though nothing of it may be seen.
+    pub fn mention(&mut self, owner: &mut Owner<'_>) {
+        self.number(owner);
+    }
+
     /// A convex polygon with a normal at each corner.
-    pub fn smooth_polygon(&mut self, owner: &mut Owner<'_>, corners: &[V3], normals: &[V3], two_sided: bool) {
+    pub fn smooth_polygon(&mut self, owner: &mut Owner<'_>, corners: &[V3], normals: &[V3]) {
         let Some(feature) = self.number(owner) else { return };
         let corners: Vec<[f32; 3]> = corners.iter().map(|p| self.place(*p)).collect();
         let normals: Vec<[f32; 3]> = normals.iter().map(|n| unit(*n)).collect();
-        push_fan(self.mesh_of(owner.class, two_sided), &corners, &normals, feature);
+        push_fan(self.mesh_of(owner.class, false), &corners, &normals, feature);
     }
 
     /// Triangles that belong to no feature, over shared corners: the ground.

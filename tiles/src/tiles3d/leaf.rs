@@ -12,8 +12,6 @@ use std::sync::Arc;
 
 /// Half the widest road: how far outside a leaf the line of a band may lie that reaches into it.
 const WIDEST_REACH_M: f64 = 51.0;
-/// The ground where the catalogue has no class for it.
-const TERRAIN: (&str, [u8; 3]) = ("terrain", [0xd9, 0xd2, 0xbd]);
 
 /// One leaf of one layer group. It exists only when it shows something.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,18 +39,7 @@ impl Leaf {
         let (east, north) = rect.centre();
         let mut builder = Builder::new(tile, stage.at_ground(east, north, 0.0).0.up);
         for (class, feature) in &features {
-            let mut owner = Owner::new(class, feature);
-            match &class.form {
-                Form::Prism { .. } => buildings::prism(&mut builder, &stage, &mut owner, tile),
-                Form::Tube { .. } => networks::pipe(&mut builder, &stage, &mut owner, &rect),
-                Form::Deck { .. } => structures::deck(&mut builder, &stage, &mut owner, &rect),
-                Form::Bore { .. } => structures::bore(&mut builder, &stage, &mut owner, &rect),
-                Form::Shaft { .. } => furniture::shaft(&mut builder, &stage, &mut owner, &rect),
-                Form::Post { height_m, radius_m } => furniture::post(&mut builder, &stage, &mut owner, &rect, *height_m, *radius_m),
-                // Bands and patches lie on the ground, whatever group the catalogue gives them.
-                Form::Ribbon { .. } | Form::Patch => lay(&mut builder, &stage, &mut owner, &Terrain::of(&stage, tile), tile),
-                Form::None => {}
-            }
+            solid(&mut builder, &stage, &mut Owner::new(class, feature), tile);
         }
         Self::finish(builder)
     }
@@ -60,11 +47,8 @@ impl Leaf {
     fn ground(stage: &Stage<'_>, tile: TileId, features: &[(&Class, Arc<Feature>)]) -> Option<Self> {
         let terrain = Terrain::of(stage, tile);
         let mut builder = Builder::new(tile, terrain.middle_up());
-        let (material, colour) = stage.city.class_by_id(TERRAIN.0).map_or(TERRAIN, |class| (TERRAIN.0, class.symbol.colour));
-        terrain.draw(&mut builder, material, colour);
-        for (class, feature) in features {
-            lay(&mut builder, stage, &mut Owner::new(class, feature), &terrain, tile);
-        }
+        let mut owners: Vec<Owner<'_>> = features.iter().map(|(class, feature)| Owner::new(class, feature)).collect();
+        ground::draw(&mut builder, stage, &terrain, tile, &mut owners);
         Self::finish(builder)
     }
 
@@ -84,19 +68,34 @@ impl Leaf {
     }
 }
 
-fn lay(builder: &mut Builder, stage: &Stage<'_>, owner: &mut Owner<'_>, terrain: &Terrain, tile: TileId) {
-    let lift = ground::lift(stage.city.classes(), owner.class);
-    let has_line = owner.feature.geometry.as_ref().is_some_and(|geometry| !geometry.lines().is_empty());
-    match owner.class.form {
-        Form::Ribbon { .. } if has_line => ground::ribbon(builder, stage, owner, terrain, &tile.rect(), lift),
-        Form::Ribbon { .. } | Form::Patch => ground::patch(builder, stage, owner, terrain, &tile.rect(), lift),
-        _ => {}
+/// What stands by itself, not on the ground's surface.
+pub(crate) fn solid(builder: &mut Builder, stage: &Stage<'_>, owner: &mut Owner<'_>, tile: TileId) {
+    let rect = tile.rect();
+    match &owner.class.form {
+        Form::Prism { .. } => buildings::prism(builder, stage, owner, tile),
+        Form::Tube { .. } => networks::pipe(builder, stage, owner, &rect),
+        Form::Deck { .. } => structures::deck(builder, stage, owner, &rect),
+        Form::Bore { .. } => structures::bore(builder, stage, owner, &rect),
+        Form::Shaft { .. } => furniture::shaft(builder, stage, owner, &rect),
+        Form::Post { height_m, radius_m } => furniture::post(builder, stage, owner, &rect, *height_m, *radius_m),
+        Form::Ribbon { .. } | Form::Patch | Form::None => {}
     }
 }
 
-/// Does the class stand in the scene with this group?
+/// Does the class stand in the scene with this group? What lies on the ground is drawn with it, whatever its entry says:
+/// the two are one surface.
 pub(crate) fn is_drawn(class: &Class, group: Group) -> bool {
-    class.group == Some(group) && class.kept == Kept::City && class.form != Form::None
+    let drawn_with = match class.form {
+        Form::None => None,
+        _ if lies(class) => class.group.map(|_| Group::Ground),
+        _ => class.group,
+    };
+    drawn_with == Some(group) && class.kept == Kept::City
+}
+
+/// Is the class part of the ground's surface?
+pub(crate) fn lies(class: &Class) -> bool {
+    matches!(class.form, Form::Ribbon { .. } | Form::Patch)
 }
 
 /// Features that may reach into a leaf, by class and number: the order in which a tile counts them.

@@ -81,26 +81,54 @@ pub(crate) fn up_at(stage: &Stage<'_>, line: &[LocalPoint]) -> V3 {
 }
 
 /// The parts of an area inside a leaf, outer ring first. What lies wholly inside is passed as it is; what is cut is
-/// rounded to half a millimetre and made valid.
+/// rounded to a micrometre and made valid.
 pub(crate) fn cut_polygon(rings: &[Vec<Point>], rect: &Rect) -> Vec<Vec<Vec<Point>>> {
     let inside = |p: &Point| rect.west <= p[0] && p[0] <= rect.east && rect.south <= p[1] && p[1] <= rect.north;
     if rings.iter().flatten().all(inside) {
         return vec![rings.to_vec()];
     }
-    let millimetres: Vec<Vec<heal::Vertex>> = rings
-        .iter()
-        .map(|ring| {
-            let mut cut: Vec<heal::Vertex> = clip::ring(ring, rect).iter().map(|p| p.map(|x| (x * 1000.0).round() as i32)).collect();
-            cut.dedup();
-            while cut.len() > 1 && cut.first() == cut.last() {
-                cut.pop();
-            }
-            cut
-        })
-        .filter(|ring| ring.len() >= 3)
-        .collect();
-    let metres = |ring: Vec<heal::Vertex>| ring.into_iter().map(|v| v.map(|x| f64::from(x) / 1000.0)).collect();
-    heal::polygons(&millimetres).into_iter().map(|polygon| polygon.into_iter().map(metres).collect()).collect()
+    let grain = Grain::of(rect);
+    grain.area(rings).into_iter().map(|polygon| grain.metres(&polygon)).collect()
+}
+
+/// Whole numbers about the middle of a rectangle, for operations that must be exact: a millionth of a metre each, so
+/// that what they round is far below what a tile's numbers hold.
+pub(crate) struct Grain {
+    rect: Rect,
+    centre: Point,
+}
+
+impl Grain {
+    const PER_METRE: f64 = (1 << 20) as f64;
+
+    pub fn of(rect: &Rect) -> Self {
+        let (east, north) = rect.centre();
+        Self { rect: *rect, centre: [east, north] }
+    }
+
+    pub fn vertex(&self, p: Point) -> heal::Vertex {
+        std::array::from_fn(|i| ((p[i] - self.centre[i]) * Self::PER_METRE).round() as i32)
+    }
+
+    /// A ring cut at the rectangle; `None` when nothing of it is inside.
+    pub fn ring(&self, ring: &[Point]) -> Option<Vec<heal::Vertex>> {
+        let mut cut: Vec<heal::Vertex> = clip::ring(ring, &self.rect).into_iter().map(|p| self.vertex(p)).collect();
+        cut.dedup();
+        while cut.len() > 1 && cut.first() == cut.last() {
+            cut.pop();
+        }
+        (cut.len() >= 3).then_some(cut)
+    }
+
+    /// An area cut at the rectangle, valid.
+    pub fn area(&self, rings: &[Vec<Point>]) -> Vec<heal::Polygon> {
+        heal::polygons(&rings.iter().filter_map(|ring| self.ring(ring)).collect::<Vec<_>>())
+    }
+
+    pub fn metres(&self, polygon: &heal::Polygon) -> Vec<Vec<Point>> {
+        let metres = |v: &heal::Vertex| std::array::from_fn(|i| f64::from(v[i]) / Self::PER_METRE + self.centre[i]);
+        polygon.iter().map(|ring| ring.iter().map(metres).collect()).collect()
+    }
 }
 
 /// A feature's measures, from the attributes that its class's form names. What is missing or cannot be is drawn at a

@@ -1,9 +1,11 @@
 //! The ground of one leaf: a grid of triangles, and other areas laid on it exactly.
 
 use super::builder::{Builder, V3};
+use super::place;
 use super::stage::Stage;
 use crate::clip::{self, Point};
 use crate::grid::{Rect, TileId};
+use crate::triangles::triangulate;
 
 /// Distance of the grid's nodes.
 pub(crate) const STEP_M: f64 = 16.0;
@@ -14,7 +16,7 @@ const WIDE: usize = SIDE + 2;
 /// A hem under the leaf's borders, so that rounding leaves no crack to the neighbour.
 const SKIRT_M: f64 = 1.0;
 /// Pieces smaller than this are what clipping leaves at touching edges.
-const SPECK_M2: f64 = 1e-6;
+const SPECK_M2: f64 = 1e-9;
 
 const _: () = assert!((SIDE - 1) as f64 * STEP_M == crate::grid::leaf_side_m());
 
@@ -63,8 +65,8 @@ impl Terrain {
         self.up[WIDE * (WIDE / 2) + WIDE / 2]
     }
 
-    /// Draws the ground where its height is known.
-    pub fn draw(&self, builder: &mut Builder, material: &str, colour: [u8; 3]) {
+    /// Draws the ground where its height is known. `bare` is what nothing lies on; cells that are `whole` are not cut.
+    pub fn draw(&self, builder: &mut Builder, material: &str, colour: [u8; 3], whole: impl Fn(&Rect) -> bool, bare: &[Vec<Vec<Point>>]) {
         let mut corners: Vec<V3> = Vec::with_capacity(SIDE * SIDE + 8 * SIDE);
         let mut normals: Vec<V3> = Vec::with_capacity(SIDE * SIDE + 8 * SIDE);
         for row in 0..SIDE {
@@ -74,20 +76,31 @@ impl Terrain {
             }
         }
         let mut triangles: Vec<[u32; 3]> = Vec::new();
+        self.add_skirts(&mut corners, &mut normals, &mut triangles);
         for row in 0..SIDE - 1 {
             for column in 0..SIDE - 1 {
-                for triangle in cell(column, row) {
-                    if triangle.iter().all(|(c, r)| self.is_known(*c, *r)) {
-                        triangles.push(triangle.map(|(c, r)| (r * SIDE + c) as u32));
-                    }
+                let [west, south, _] = self.corner(column, row);
+                let rect = Rect { west, south, east: west + STEP_M, north: south + STEP_M };
+                if whole(&rect) {
+                    let known = cell(column, row).into_iter().filter(|triangle| self.all_known(triangle));
+                    triangles.extend(known.map(|triangle| triangle.map(|(c, r)| (r * SIDE + c) as u32)));
+                    continue;
+                }
+                for triangle in bare.iter().flat_map(|polygon| place::cut_polygon(polygon, &rect)).flat_map(|part| triangulate(&part)) {
+                    self.lay_on_cell(column, row, &triangle, |nodes, piece, slopes| {
+                        if self.all_known(nodes) {
+                            let first = corners.len() as u32;
+                            corners.extend(piece);
+                            normals.extend(slopes);
+                            triangles.extend((2..piece.len() as u32).map(|i| [first, first + i - 1, first + i]));
+                        }
+                    });
                 }
             }
         }
-        if triangles.is_empty() {
-            return;
+        if !triangles.is_empty() {
+            builder.ground(material, colour, &corners, &normals, &triangles);
         }
-        self.add_skirts(&mut corners, &mut normals, &mut triangles);
-        builder.ground(material, colour, &corners, &normals, &triangles);
     }
 
     fn add_skirts(&self, corners: &mut Vec<V3>, normals: &mut Vec<V3>, triangles: &mut Vec<[u32; 3]>) {
@@ -113,9 +126,9 @@ impl Terrain {
         }
     }
 
-    /// Lays a triangle of the plane on the ground, `lift` above it: one convex piece for each triangle of the grid that
-    /// it meets, corners and normals.
-    pub fn lay(&self, triangle: [Point; 3], lift: f64, mut put: impl FnMut(&[V3], &[V3])) {
+    /// Lays a triangle of the plane on the ground: one convex piece for each triangle of the grid that it meets, corners
+    /// and normals. The pieces lie in the grid's own planes, so that nothing shows through.
+    pub fn lay(&self, triangle: &[Point; 3], mut put: impl FnMut(&[V3], &[V3])) {
         let range = |axis: usize, from: f64| {
             let low = triangle.iter().map(|p| p[axis]).fold(f64::INFINITY, f64::min);
             let high = triangle.iter().map(|p| p[axis]).fold(f64::NEG_INFINITY, f64::max);
@@ -124,25 +137,28 @@ impl Terrain {
         };
         for row in range(1, self.rect.south) {
             for column in range(0, self.rect.west) {
-                for nodes in cell(column as usize, row as usize) {
-                    let ground = nodes.map(|(c, r)| self.corner(c, r));
-                    let piece = clip::convex(&triangle, &ground.map(|p| [p[0], p[1]]));
-                    if clip::signed_area(&piece) < SPECK_M2 {
-                        continue;
-                    }
-                    let slopes = nodes.map(|(c, r)| self.normal(c, r));
-                    let (corners, normals): (Vec<V3>, Vec<V3>) = piece
-                        .iter()
-                        .map(|p| {
-                            let share = shares(*p, &ground);
-                            let mix = |values: &[V3; 3], axis: usize| (0..3).map(|i| share[i] * values[i][axis]).sum::<f64>();
-                            let normal = std::array::from_fn(|axis| mix(&slopes, axis));
-                            ([p[0], p[1], mix(&ground, 2) + lift], normal)
-                        })
-                        .unzip();
-                    put(&corners, &normals);
-                }
+                self.lay_on_cell(column as usize, row as usize, triangle, |_, corners, normals| put(corners, normals));
             }
+        }
+    }
+
+    fn lay_on_cell(&self, column: usize, row: usize, triangle: &[Point; 3], mut put: impl FnMut(&[(usize, usize); 3], &[V3], &[V3])) {
+        for nodes in cell(column, row) {
+            let ground = nodes.map(|(c, r)| self.corner(c, r));
+            let piece = clip::convex(triangle, &ground.map(|p| [p[0], p[1]]));
+            if clip::signed_area(&piece) < SPECK_M2 {
+                continue;
+            }
+            let slopes = nodes.map(|(c, r)| self.normal(c, r));
+            let (corners, normals): (Vec<V3>, Vec<V3>) = piece
+                .iter()
+                .map(|p| {
+                    let share = shares(*p, &ground);
+                    let mix = |values: &[V3; 3], axis: usize| (0..3).map(|i| share[i] * values[i][axis]).sum::<f64>();
+                    ([p[0], p[1], mix(&ground, 2)], std::array::from_fn(|axis| mix(&slopes, axis)))
+                })
+                .unzip();
+            put(&nodes, &corners, &normals);
         }
     }
 
@@ -155,6 +171,10 @@ impl Terrain {
         let up = |c: usize, r: usize| self.up[r * WIDE + c];
         let (c, r) = (column + 1, row + 1);
         [up(c - 1, r) - up(c + 1, r), up(c, r - 1) - up(c, r + 1), 2.0 * STEP_M]
+    }
+
+    fn all_known(&self, nodes: &[(usize, usize); 3]) -> bool {
+        nodes.iter().all(|(column, row)| self.is_known(*column, *row))
     }
 
     fn is_known(&self, column: usize, row: usize) -> bool {
