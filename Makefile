@@ -49,6 +49,7 @@ test: ## All that CI runs: the server's half first, then both viewers
 test-server: ## Everything without Bevy: crates, console, real clients on a running server
 	@.build/packages.sh server test
 	@.build/timed.sh "console: types and units" .build/npm.sh server/console check test build
+	@.build/timed.sh "programs" cargo build --locked -p citytwin -p citytwin-gdal
 	@.build/timed.sh "crates" cargo test --locked $(SERVER_CRATES)
 	@.build/timed.sh "real clients" tests/clients.sh $(T)/debug
 
