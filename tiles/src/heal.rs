@@ -14,6 +14,7 @@ pub const LIMIT: i32 = 1 << 29;
 
 /// Valid polygons that cover what an odd number of the rings covers. Rings are open and within [`LIMIT`].
 pub fn polygons(rings: &[Vec<Vertex>]) -> Vec<Polygon> {
+    debug_assert!(rings.iter().flatten().flatten().all(|x| (-LIMIT..=LIMIT).contains(x)), "the callers cut first");
     if let [ring] = rings
         && let Some(ring) = simple_small_ring(ring)
     {

@@ -7,6 +7,8 @@ pub mod glb;
 pub mod grid;
 #[cfg(feature = "encode")]
 mod heal;
+#[cfg(feature = "encode")]
+pub mod mvt;
 pub mod subtree;
 #[cfg(feature = "encode")]
 pub mod tiles3d;
