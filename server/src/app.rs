@@ -1,5 +1,7 @@
 //! What every request can reach: the city as it is served, the store behind it, and the tasks that keep them in step.
 
+use crate::api::tiles::TileKey;
+use crate::api::tiles3d::LeafKey;
 use crate::compute::Compute;
 use crate::config::Config;
 use crate::hub::Hub;
@@ -7,7 +9,9 @@ use crate::metrics::Metrics;
 use crate::overlays::Overlays;
 use crate::problem::{ApiResult, Kind};
 use crate::readings::Readings;
+use crate::scene::Scenes;
 use crate::security::Security;
+use crate::shelf::Shelf;
 use crate::view::View;
 use arc_swap::ArcSwap;
 use citytwin_catalogue::Catalogue;
@@ -17,6 +21,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+const TILE_SHELF_BYTES: usize = 64 << 20;
+const LEAF_SHELF_BYTES: usize = 64 << 20;
 
 /// Cheap to clone; every handler has one.
 #[derive(Clone)]
@@ -39,6 +46,10 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     pub readings: Readings,
     pub overlays: Overlays,
+    pub scenes: Scenes,
+    /// Vector tiles and leaves of the 3D scene that were made before.
+    pub tiles: Shelf<TileKey>,
+    pub leaves: Shelf<LeafKey>,
     /// True once the server is ending: live connections close.
     pub stopping: watch::Sender<bool>,
 }
@@ -83,6 +94,9 @@ impl App {
             hub,
             readings,
             overlays: Overlays::default(),
+            scenes: Scenes::default(),
+            tiles: Shelf::new(TILE_SHELF_BYTES),
+            leaves: Shelf::new(LEAF_SHELF_BYTES),
             stopping: watch::Sender::new(false),
         }))
     }

@@ -69,6 +69,7 @@ fn look(app: &App) -> Result<bool, StoreError> {
         let next = view.after(delta, app.store.classes(), &app.catalogue);
         instruments_changed |= !Arc::ptr_eq(&next.instruments, &view.instruments);
         app.show(next);
+        app.scenes.changed(changes.iter().filter_map(|change| change.bounds));
         app.hub.edited(upto, changes);
         app.metrics.snapshot_micros.set(i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX));
     }

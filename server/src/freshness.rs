@@ -3,6 +3,7 @@
 
 use citytwin_model::{Bounds, ClassNo, Revision};
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Zoom of the grid.
@@ -60,13 +61,20 @@ impl Freshness {
         self.classes.get(&class).map_or(self.base, |entry| entry.newest.max(self.base))
     }
 
+    /// What nothing has changed since is of this revision.
+    pub fn base(&self) -> Revision {
+        self.base
+    }
+
+    /// The last revision that touched a box or its surroundings.
+    pub fn within(&self, class: ClassNo, bounds: &Bounds) -> Revision {
+        let (west, north) = cell(bounds.west, bounds.north);
+        let (east, south) = cell(bounds.east, bounds.south);
+        self.cells(class, west..=east, north..=south)
+    }
+
     /// The last revision that touched a tile or its surroundings.
     pub fn tile(&self, class: ClassNo, z: u8, x: u32, y: u32) -> Revision {
-        let Some(entry) = self.classes.get(&class) else { return self.base };
-        let known = self.base.max(entry.everywhere);
-        if entry.cells.is_empty() {
-            return known;
-        }
         let (first, last) = if z >= Z {
             let up = z - Z;
             ((x >> up, y >> up), (x >> up, y >> up))
@@ -78,8 +86,13 @@ impl Freshness {
         let margin = if z >= Z { 1 } else { (1u32 << (Z - z)).div_ceil(64) };
         let xs = first.0.saturating_sub(margin)..=(last.0 + margin).min(SIDE - 1);
         let ys = first.1.saturating_sub(margin)..=(last.1 + margin).min(SIDE - 1);
+        self.cells(class, xs, ys)
+    }
+
+    fn cells(&self, class: ClassNo, xs: RangeInclusive<u32>, ys: RangeInclusive<u32>) -> Revision {
+        let Some(entry) = self.classes.get(&class) else { return self.base };
         let touched = |((x, y), revision): (&(u32, u32), &Revision)| (xs.contains(x) && ys.contains(y)).then_some(*revision);
-        entry.cells.iter().filter_map(touched).max().unwrap_or(0).max(known)
+        entry.cells.iter().filter_map(touched).max().unwrap_or(0).max(entry.everywhere).max(self.base)
     }
 }
 

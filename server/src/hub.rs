@@ -180,10 +180,6 @@ impl Hub {
         News { seq: state.seq, values, alarms, severities: state.severities(), ..News::default() }
     }
 
-    pub fn alarm(&self, id: i64) -> Option<Alarm> {
-        self.lock().alarms.things.get(&id).map(|(_, alarm)| alarm.clone())
-    }
-
     fn wake(&self, seq: Seq, urgent: bool) {
         self.any.send_replace(seq);
         if urgent {

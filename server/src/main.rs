@@ -18,8 +18,10 @@ mod overlays;
 mod problem;
 mod readings;
 mod router;
+mod scene;
 mod security;
 mod serve;
+mod shelf;
 mod simulator;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! The contents page: every address, and what each request passes on its way.
 
 use crate::api::{
-    alarms, catalogue, collections, console, edit, health, items, landing, live, locate, overlays, pages, readings, session, style, viewer,
+    alarms, catalogue, collections, console, edit, health, items, landing, live, locate, overlays, pages, readings, session, style, tiles,
+    tiles3d, viewer,
 };
 use crate::app::App;
 use crate::problem::{ApiError, Kind, speak};
@@ -37,9 +38,15 @@ pub fn router(app: &App) -> Router {
         .route("/collections/{collection}/items/{id}/history", get(items::history))
         .route("/locate", get(locate::locate))
         // Maps
+        .route("/xyz/{layers}", get(tiles::tilejson))
+        .route("/xyz/{layers}/{z}/{x}/{tile}", get(tiles::tile))
         .route("/styles/{style}", get(style::style))
         .route("/overlays", get(overlays::list))
         .route("/overlays/{overlay}/features", get(overlays::features))
+        // 3D
+        .route("/3dtiles/tileset.json", get(tiles3d::tileset))
+        .route("/3dtiles/{group}/tileset.json", get(tiles3d::group_tileset))
+        .route("/3dtiles/{group}/{level}/{x}/{tile}", get(tiles3d::tile))
         // What sensors report
         .route("/readings", post(readings::post))
         .route("/readings/latest", get(readings::latest))

@@ -10,7 +10,7 @@ use crate::readings::{Readings, Writer};
 use crate::security::Security;
 use crate::security::key::AdminKey;
 use crate::view::View;
-use crate::{clock, connections, feed, overlays, router, simulator};
+use crate::{clock, connections, feed, overlays, router, scene, simulator};
 use anyhow::Context;
 use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
@@ -59,6 +59,7 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<Outcome> {
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(feed::follow(app.clone()));
     tasks.spawn(overlays::follow(app.clone()));
+    tasks.spawn(scene::follow(app.clone()));
     if simulate {
         tasks.spawn(simulator::play(app.clone(), script));
     }

@@ -20,4 +20,5 @@ pub mod reply;
 pub mod session;
 pub mod style;
 pub mod tiles;
+pub mod tiles3d;
 pub mod viewer;

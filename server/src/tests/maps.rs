@@ -82,3 +82,111 @@ async fn an_unknown_overlay_is_refused() {
     assert_eq!(desk.get("/overlays/weather/features").await.refusal(), (404, "overlay_unknown".into()));
     assert_eq!(desk.get("/overlays/risk/features?class=unicorn").await.refusal(), (404, "collection_unknown".into()));
 }
+
+/// The tile that holds the street corner; at this zoom every class is drawn.
+const CORNER: &str = "16/53885/27038.mvt";
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn a_vector_tile_holds_the_layers_that_were_asked_for() {
+    let desk = Desk::open().await;
+    let all = desk.get(&format!("/xyz/all/{CORNER}")).await;
+    assert_eq!((all.status, all.header("content-type")), (200, "application/vnd.mapbox-vector-tile"));
+    assert!(["building", "water_pipe", "hydrant", "P-1", "B-1"].iter().all(|text| holds(&all.body, text)));
+    assert!(!holds(&all.body, "pipe_risk"), "computed layers are asked for by name");
+    let one = desk.get(&format!("/xyz/water_pipe/{CORNER}")).await;
+    assert!(holds(&one.body, "water_pipe") && !holds(&one.body, "building"));
+    let computed = desk.get(&format!("/xyz/pipe_risk,hydrant_coverage,building_coverage/{CORNER}")).await;
+    assert!(
+        ["pipe_risk", "hydrant_coverage", "building_coverage", "water_pipe.1", "covered"].iter().all(|text| holds(&computed.body, text))
+    );
+    assert_eq!(desk.get("/xyz/all/14/0/0.mvt").await.status, 204);
+    for (path, refusal) in [
+        ("/xyz/unicorn/14/13471/6759.mvt", (404, "layer_unknown")),
+        ("/xyz/datastream/14/13471/6759.mvt", (404, "layer_unknown")),
+        ("/xyz/all/14/99999/0.mvt", (400, "tile_outside")),
+        ("/xyz/all/14/13471/6759.png", (400, "tile_outside")),
+        ("/xyz/all/14/13471/6759.mvt?x=1", (400, "parameter_unknown")),
+        ("/xyz/all", (404, "not_found")),
+    ] {
+        assert_eq!(desk.get(path).await.refusal(), (refusal.0, refusal.1.into()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_tiles_that_an_edit_touched_are_sent_again() {
+    let desk = Desk::open().await;
+    let path = format!("/xyz/all/{CORNER}");
+    let other = "/xyz/all/16/53893/27030.mvt";
+    let tags = [desk.get(&path).await.header("etag").to_owned(), desk.get(other).await.header("etag").to_owned()];
+    desk.change("PATCH", "/collections/hydrant/items/1", &[], r#"{"properties":{"code":"H-1-NEW"}}"#).await;
+    let now = desk.get_with(&path, &[("if-none-match", &tags[0])]).await;
+    assert!(now.status == 200 && holds(&now.body, "H-1-NEW"));
+    assert_eq!(desk.get_with(other, &[("if-none-match", &tags[1])]).await.status, 304);
+}
+
+#[tokio::test]
+async fn tilejson_tells_layers_and_their_fields() {
+    let desk = Desk::open().await;
+    assert_json_snapshot!(desk.get("/xyz/water_pipe,building_coverage.json").await.json());
+}
+
+#[tokio::test]
+async fn the_tileset_leads_to_every_leaf_and_its_overlay_bytes() {
+    let desk = Desk::open().await;
+    let tileset = desk.get("/3dtiles/tileset.json").await;
+    assert_eq!((tileset.status, &tileset.json()["asset"]["version"]), (200, &json!("1.1")));
+    let groups: Vec<String> = tileset.json()["root"]["children"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|child| child["extras"]["group"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(["buildings", "furniture", "net_water"].iter().all(|group| groups.iter().any(|g| g == group)), "{groups:?}");
+    assert_eq!(desk.get("/3dtiles/buildings/tileset.json").await.status, 200);
+    let subtree = desk.get("/3dtiles/buildings/0/0/0.subtree").await;
+    assert!(subtree.status == 200 && subtree.body.starts_with(b"subt"));
+    // The origin's own leaf, to its north-east.
+    let leaf = "/3dtiles/buildings/8/128/128";
+    let glb = desk.get(&format!("{leaf}.glb")).await;
+    assert_eq!((glb.status, glb.header("content-type")), (200, "model/gltf-binary"));
+    let decoded = citytwin_tiles::glb::decode(&glb.body).unwrap();
+    let ids: Vec<u64> = decoded.features.iter().map(|feature| feature.id().wire()).collect();
+    assert_eq!(ids, [(1 << 32) + 1]);
+    assert_eq!(desk.get(&format!("{leaf}.values?overlay=coverage")).await.body, [254]);
+    assert_eq!(desk.get(&format!("{leaf}.values?overlay=risk")).await.body, [255], "a building has no pipe risk: no data");
+    let again = desk.get_with(&format!("{leaf}.glb"), &[("if-none-match", glb.header("etag"))]).await;
+    assert_eq!(again.status, 304);
+    for (path, refusal) in [
+        ("/3dtiles/castles/tileset.json", (404, "layer_unknown")),
+        ("/3dtiles/buildings/8/0/0.glb", (404, "not_found")),
+        ("/3dtiles/buildings/9/0/0.glb", (400, "tile_outside")),
+        ("/3dtiles/buildings/8/256/0.glb", (400, "tile_outside")),
+        ("/3dtiles/buildings/8/128/128.obj", (400, "tile_outside")),
+        ("/3dtiles/buildings/8/128/128.values", (404, "overlay_unknown")),
+    ] {
+        assert_eq!(desk.get(path).await.refusal(), (refusal.0, refusal.1.into()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_scene_follows_an_edit() {
+    let desk = Desk::open().await;
+    let before = desk.get("/3dtiles/tileset.json").await;
+    // A building where nothing was: two kilometres to the west.
+    let body = r#"{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[115.98,30],[115.9802,30],[115.9802,30.0002],[115.98,30.0002],[115.98,30]]]},"properties":{"height_m":12}}"#;
+    assert_eq!(desk.change("POST", "/collections/building/items", &[], body).await.status, 201);
+    for _ in 0..60 {
+        let now = desk.get_with("/3dtiles/tileset.json", &[("if-none-match", before.header("etag"))]).await;
+        if now.status == 200 {
+            let column = ((32_768.0 - 1930.0) / 256.0) as u32;
+            assert_eq!(desk.get(&format!("/3dtiles/buildings/8/{column}/128.glb")).await.status, 200);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the scene did not follow the edit");
+}

@@ -9,7 +9,7 @@ mod security;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{feed, overlays, router, serve};
+use crate::{feed, overlays, router, scene, serve};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
@@ -69,6 +69,7 @@ impl Desk {
         let (app, _writer) = tokio::task::spawn_blocking(move || serve::open(config).unwrap()).await.unwrap();
         tokio::spawn(feed::follow(app.clone()));
         tokio::spawn(overlays::follow(app.clone()));
+        tokio::spawn(scene::follow(app.clone()));
         let key = std::fs::read_to_string(city.path().join("admin.key")).unwrap().trim().to_owned();
         Self { router: router::router(&app), app, key, city }
     }
