@@ -5,7 +5,7 @@
 // Known places: known.json beside a folder's tileset; a server's own features by its API otherwise.
 
 import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -70,7 +70,7 @@ try {
   const { ready, selected, features, failed } = await look('settle');
   expect(failed.length === 0, `no tile fails to load ${failed.slice(0, 3).join(' ')}`);
   expect(selected > 0 && features > 0, `${ready} contents ready (of ${found.length} in the tileset), ${selected} drawn, ${features} features`);
-  if (picture) await page.screenshot({ path: picture });
+  if (picture) await writeFile(picture, Buffer.from((await look('picture')).split(',')[1], 'base64'));
 
   let loaded = 'tileset.json';
   for (const known of places) {

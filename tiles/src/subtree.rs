@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// The deepest subtree read: 9 levels are 87 381 tiles.
 pub const MAX_LEVELS: u8 = 9;
-const MAX_JSON_BYTES: usize = 1 << 20;
+const MAX_JSON_BYTES: usize = 64 << 10;
 const HEADER: usize = 24;
 
 /// One subtree, unpacked.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// More than this is not one of our tilesets: they are a root and a child per layer group.
-pub const MAX_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: usize = 256 << 10;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

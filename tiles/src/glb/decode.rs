@@ -10,7 +10,7 @@ use citytwin_model::ClassNo;
 const GROWTH: usize = 12;
 const ALLOWANCE: usize = 64 << 10;
 /// Our JSON is a few kilobytes; each of its words costs tens of bytes when parsed.
-const MAX_JSON_BYTES: usize = 1 << 20;
+const MAX_JSON_BYTES: usize = 256 << 10;
 /// How far a tile's content may lie from the city's origin. Ours end at 46 km.
 const FARTHEST_M: f64 = 1e6;
 
@@ -145,6 +145,9 @@ impl<'a> Reader<'a> {
         self.spend(size_of::<Tube>() * starts.len())?;
         tile.tubes.reserve_exact(starts.len());
         for (((start, scale), turn), feature) in starts.into_iter().zip(scales).zip(turns).zip(ids) {
+            if scale == [0.0; 3] {
+                continue; // of no size: there for other readers, who look at where instances are
+            }
             let along = up_turned_by(turn).map(|axis| axis * scale[1]);
             let end = [start[0] + along[0], start[1] + along[1], start[2] + along[2]];
             if end.iter().any(|v| !v.is_finite()) {

@@ -65,6 +65,7 @@ impl File {
     }
 
     fn tubes(&mut self, class: ClassNo, tubes: &[Tube], feature_count: usize, city: &dyn City) -> Node {
+        let tubes: Vec<Tube> = tubes.iter().copied().chain(corners(tubes)).collect();
         let starts: Vec<[f32; 3]> = tubes.iter().map(|tube| y_up(tube.start)).collect();
         let ways: Vec<[f64; 3]> = tubes.iter().map(|tube| way(y_up(tube.start), y_up(tube.end))).collect();
         let scales: Vec<[f32; 3]> = tubes.iter().zip(&ways).map(|(tube, way)| [tube.radius, length(*way) as f32, tube.radius]).collect();
@@ -258,6 +259,17 @@ impl File {
         self.document.buffer_views.push(view);
         self.document.buffer_views.len() - 1
     }
+}
+
+/// Two tubes of no size at the ends of the box about all others. CesiumJS culls instances by where they begin and not by
+/// how far they are stretched: without these, long pipes vanish when only their far end is in view.
+fn corners(tubes: &[Tube]) -> [Tube; 2] {
+    let ends = || tubes.iter().flat_map(|tube| [(tube.start, tube.radius), (tube.end, tube.radius)]);
+    let corner = |pick: fn(f32, f32) -> f32, sign: f32| {
+        let at = std::array::from_fn(|axis| ends().map(|(end, radius)| end[axis] + sign * radius).reduce(pick).unwrap_or_default());
+        Tube { start: at, end: at, radius: 0.0, feature: tubes.first().map_or(0, |tube| tube.feature) }
+    };
+    [corner(f32::min, -1.0), corner(f32::max, 1.0)]
 }
 
 fn feature_ids(feature_count: usize) -> FeatureIds {
