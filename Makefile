@@ -67,6 +67,9 @@ bench: build ## Index and items page against PostGIS on the same machine, interl
 	@.build/packages.sh bench
 	tests/peers/bench.sh
 
+soak: ## What takes longer: a thousand kills
+	CITYTWIN_SOAK=400 cargo test --locked -p citytwin-faults -- --nocapture
+
 lint: ## Formatting and clippy, without the Bevy crate
 	cargo fmt --all --check
 	cargo clippy --locked $(SERVER_CRATES) --all-targets

@@ -76,6 +76,16 @@ export async function consoleChecks(browser, run) {
     return `${wanted.length} classes`;
   });
 
+  await run.check('a layer is exported as GeoJSON, whole', async () => {
+    const one = catalogue.classes.find((one) => one.id === 'hydrant');
+    const waiting = page.waitForEvent('download');
+    await page.getByRole('button', { name: `导出“${one.label.zh}”为 GeoJSON` }).click();
+    const made = JSON.parse(readFileSync(await (await waiting).path(), 'utf8'));
+    assert.equal(made.features.length, one.count);
+    assert.equal(made.simulated, catalogue.city.simulated ? true : undefined);
+    return `${made.features.length} hydrants`;
+  });
+
   await run.check('a click on a hydrant opens its page with its attributes', async () => {
     const hydrant = (await run.get('/collections/hydrant/items?limit=1')).features[0];
     const [lon, lat] = hydrant.geometry.coordinates;

@@ -27,4 +27,7 @@ trap end EXIT
 cat "$here/postgis.conf" >>"$data/postgresql.conf"
 (cd "$work" && "${as[@]}" "$bin/pg_ctl" -D "$data" -l "$data/server.log" -o "-k $work" -w start >/dev/null) || { cat "$data/server.log" >&2; exit 2; }
 
-cargo run -q --locked -p citytwin-peers -- --socket "$work" --user "$user" --report "${CARGO_TARGET_DIR:-target}/bench.json" "$@"
+target=${CARGO_TARGET_DIR:-target}
+server=()
+[ ! -x "$target/debug/citytwin" ] || server=(--server "$target/debug/citytwin")
+cargo run -q --locked -p citytwin-peers -- --socket "$work" --user "$user" --report "$target/bench.json" "${server[@]}" "$@"

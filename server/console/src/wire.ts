@@ -88,6 +88,7 @@ export interface Alarm {
   unit: string;
   position: Position | null;
   label: Label;
+  simulated?: boolean;
 }
 
 export type LiveMessage =

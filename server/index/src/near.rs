@@ -1,7 +1,7 @@
 //! What is near a place: distances in metres, nearest first.
 //!
-//! A distance is measured in the plane that touches the ellipsoid at the place asked about: within 1 mm of the geodesic
-//! at 5 km, 4 m at 100 km. Edges count as straight in that plane.
+//! Everything is drawn around the place asked about, at its true distance and direction (azimuthal equidistant): within
+//! 1 mm of the geodesic at 10 km, 0.3 m at 100 km. Edges count as straight in that picture.
 
 use crate::class_index::ClassIndex;
 use crate::meets::inside;
@@ -12,6 +12,10 @@ use std::sync::Arc;
 
 /// Smallest radius of curvature of the ellipsoid, at the equator along the meridian, a little less: boxes made with it hold the disc.
 const SMALL_RADIUS_M: f64 = 6_335_000.0;
+/// The earth as a ball; only the correction for its roundness hangs on it.
+const MEAN_RADIUS_M: f64 = 6_371_000.0;
+/// Nothing is farther.
+const HALF_ROUND_M: f64 = 20_040_000.0;
 /// First guess of [`nearest`]; each further one doubles it.
 const FIRST_RADIUS_M: f64 = 50.0;
 
@@ -39,6 +43,10 @@ pub fn within(class: &ClassIndex, at: LonLat, radius_m: f64) -> Vec<(Arc<Feature
 
 /// The `count` nearest features no farther than `max_m`.
 pub fn nearest(class: &ClassIndex, at: LonLat, max_m: f64, count: usize) -> Vec<(Arc<Feature>, f64)> {
+    if max_m.is_nan() {
+        return Vec::new();
+    }
+    let max_m = max_m.min(HALF_ROUND_M);
     let mut radius = FIRST_RADIUS_M;
     loop {
         let last = radius >= max_m;
@@ -110,7 +118,10 @@ impl Plane {
 
     fn point(&self, p: &Position) -> (f64, f64) {
         let local = self.frame.local(Position::new(p.lon, p.lat, 0.0));
-        (local.east, local.north)
+        // In the plane that touches the place; then outward, from the sine of the angle at the earth's centre to its arc.
+        let sine = local.east.hypot(local.north);
+        let stretch = if sine > 0.0 { MEAN_RADIUS_M * sine.atan2(MEAN_RADIUS_M + local.up) / sine } else { 1.0 };
+        (local.east * stretch, local.north * stretch)
     }
 }
 
@@ -140,6 +151,20 @@ mod tests {
         let to = |lon: f64, lat: f64| distance_m(&Geometry::flat(Shape::Point(Position::new(lon, lat, 900.0))), at);
         assert!((to(116.001, 30.0) - 96.486).abs() < 0.002);
         assert!((to(116.0, 30.001) - 110.853).abs() < 0.002);
+    }
+
+    #[test]
+    fn distances_are_geodesics() {
+        use geo::{Destination, Geodesic};
+        for (lon, lat) in [(116.0, 30.0), (-60.0, -55.0), (0.0, 0.0), (179.9, 80.0)] {
+            for (distance, tolerance) in [(10.0, 1e-6), (1_000.0, 1e-4), (10_000.0, 1e-3), (100_000.0, 0.3), (2_000_000.0, 10_000.0)] {
+                for azimuth in [0.0, 37.0, 90.0, 200.0] {
+                    let there = Geodesic.destination(geo::Point::new(lon, lat), azimuth, distance);
+                    let found = distance_m(&Geometry::flat(Shape::Point(Position::new(there.x(), there.y(), 0.0))), LonLat { lon, lat });
+                    assert!((found - distance).abs() < tolerance, "{found} is not {distance} at {lon} {lat}, {azimuth}°");
+                }
+            }
+        }
     }
 
     #[test]

@@ -194,3 +194,69 @@ impl City for Snapshot {
         self.0.ground.as_ref()?.height(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use citytwin_model::{Geometry, Position, Shape};
+
+    const CLASS: ClassNo = ClassNo(80);
+
+    fn hydrant(fid: Fid, revision: Revision, lon: f64) -> Feature {
+        let geometry = Some(Geometry::flat(Shape::Point(Position::new(lon, 30.0, 0.0))));
+        Feature { id: FeatureId::new(CLASS, fid), revision, geometry, attributes: Vec::new(), other: None, source: None }
+    }
+
+    fn city(features: Vec<Feature>) -> Snapshot {
+        Snapshot::build(7, Frame::at(LonLat { lon: 116.0, lat: 30.0 }), -12.5, Vec::new(), features, None)
+    }
+
+    #[test]
+    fn of_a_feature_given_twice_the_last_counts() {
+        let city = city(vec![hydrant(1, 2, 116.0), hydrant(2, 1, 116.2), hydrant(1, 5, 116.1)]);
+        assert_eq!((city.count(CLASS), city.feature(FeatureId::new(CLASS, 1)).unwrap().revision), (2, 5));
+        let edited = city.apply(8, vec![hydrant(1, 8, 116.3), hydrant(1, 9, 116.4)], Vec::new());
+        assert_eq!((edited.count(CLASS), edited.feature(FeatureId::new(CLASS, 1)).unwrap().revision), (2, 9));
+    }
+
+    #[test]
+    fn what_is_changed_and_gone_has_come_back() {
+        let id = FeatureId::new(CLASS, 1);
+        let edited = city(vec![hydrant(1, 1, 116.0)]).apply(8, vec![hydrant(1, 8, 116.5)], vec![id]);
+        assert_eq!((edited.revision(), edited.count(CLASS), edited.feature(id).unwrap().revision), (8, 1, 8));
+        assert_eq!(edited.bounds().unwrap().west, 116.5);
+    }
+
+    #[test]
+    fn what_never_was_can_go() {
+        let edited = city(Vec::new()).apply(8, Vec::new(), vec![FeatureId::new(CLASS, 3)]);
+        assert_eq!((edited.count(CLASS), edited.bounds()), (0, None));
+        assert_eq!(edited.all(CLASS).count(), 0);
+    }
+
+    #[test]
+    fn nearest_ends_when_there_are_fewer_than_asked_for() {
+        let city = city(vec![hydrant(1, 1, 116.0), hydrant(2, 1, 117.0)]);
+        let at = LonLat { lon: 116.001, lat: 30.0 };
+        for (max_m, found) in [(1e9, 2), (f64::INFINITY, 2), (200.0, 1), (0.0, 0), (-1.0, 0), (f64::NAN, 0)] {
+            assert_eq!(city.nearest(CLASS, at, max_m, 5).len(), found, "{max_m}");
+        }
+        assert_eq!(city.nearest(CLASS, at, 1e6, 1)[0].0.id.fid, 1);
+        assert!(city.within(CLASS, LonLat { lon: f64::NAN, lat: 30.0 }, 100.0).is_empty());
+    }
+
+    #[test]
+    fn the_ground_is_asked_where_there_is_one() {
+        struct Slope;
+        impl Ground for Slope {
+            fn height(&self, at: LonLat) -> Option<f64> {
+                (at.lon < 117.0).then_some(at.lon - 100.0)
+            }
+        }
+        let at = |lon| LonLat { lon, lat: 30.0 };
+        let city = city(Vec::new());
+        assert_eq!(city.ground_height(at(116.0)), None);
+        let sloped = city.with_ground(Some(Arc::new(Slope)));
+        assert_eq!((sloped.ground_height(at(116.0)), sloped.ground_height(at(118.0))), (Some(16.0), None));
+    }
+}

@@ -52,7 +52,7 @@ pub(crate) fn with_unresolved(other: Option<&str>, class: &Class, unresolved: &[
     if unresolved.is_empty() {
         return other.map(str::to_owned);
     }
-    let mut object = other.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(serde_json::Map::new);
+    let mut object: serde_json::Map<_, _> = other.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     for (i, code) in unresolved {
         object.insert(class.attributes[*i].id.clone(), serde_json::Value::String(code.clone()));
     }

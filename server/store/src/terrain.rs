@@ -112,9 +112,12 @@ pub struct Terrain {
     cache: Mutex<Cache>,
 }
 
+type Tile = Arc<Vec<f32>>;
+
+/// Tiles by level and number, with the moment of their last use.
 #[derive(Default)]
 struct Cache {
-    tiles: HashMap<(u32, usize), (u64, Arc<Vec<f32>>)>,
+    tiles: HashMap<(u32, usize), (u64, Tile)>,
     clock: u64,
 }
 
@@ -222,7 +225,7 @@ impl Terrain {
     }
 
     /// A tile; `None` when nothing is known in it, or when it is damaged: no data rather than wrong data.
-    fn tile(&self, level: u32, no: usize) -> Option<Arc<Vec<f32>>> {
+    fn tile(&self, level: u32, no: usize) -> Option<Tile> {
         let entry = self.index[level as usize].1[no];
         if entry.offset == 0 {
             return None;
@@ -317,7 +320,7 @@ impl TerrainWriter {
         let at = &mut self.levels[level];
         at.band.extend_from_slice(&row);
         at.rows += 1;
-        if at.rows % SIDE == 0 {
+        if at.rows.is_multiple_of(SIDE) {
             self.close_band(level)?;
         }
         if level + 1 == self.levels.len() {
@@ -334,9 +337,8 @@ impl TerrainWriter {
 
     /// Writes the band's tiles, the last one of a row filled up with no data.
     fn close_band(&mut self, level: usize) -> Result<()> {
-        let Level { columns, band, .. } = &self.levels[level];
-        let (columns, band) = (*columns, std::mem::take(&mut { band.clone() }));
-        self.levels[level].band.clear();
+        let columns = self.levels[level].columns;
+        let band = std::mem::take(&mut self.levels[level].band);
         let rows = band.len() / columns;
         for x in 0..columns.div_ceil(SIDE) {
             let mut bytes = Vec::with_capacity(TILE_BYTES);
@@ -372,7 +374,7 @@ impl TerrainWriter {
             {
                 self.put(level + 1, halve(&last, None))?;
             }
-            if self.levels[level].rows % SIDE != 0 {
+            if !self.levels[level].rows.is_multiple_of(SIDE) {
                 self.close_band(level)?;
             }
         }

@@ -6,6 +6,7 @@ mod heap;
 mod postgis;
 mod report;
 mod rows;
+mod served;
 
 use anyhow::{Context, Result, ensure};
 use citytwin_index::Snapshot;
@@ -20,7 +21,7 @@ use rstar::{AABB, RTree};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,6 +44,9 @@ struct Args {
     rounds: usize,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Our server's program; without it pages are only compared inside this one
+    #[arg(long, value_name = "PROGRAM")]
+    server: Option<PathBuf>,
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -57,127 +61,157 @@ const LIVE_EDITS: usize = 5_000;
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let mut out = std::io::stdout().lock();
-
-    writeln!(out, "making {} rows (seed {}) …", args.rows, args.seed)?;
+    println!("making {} rows (seed {}) …", args.rows, args.seed);
+    let before = heap::held();
     let features = rows::generate(args.rows, args.seed);
-    let vertices: usize = features.iter().filter_map(|f| f.geometry.as_ref()).map(|g| g.vertex_count()).sum();
-    writeln!(out, "loading them into PostGIS …")?;
+    let feature_bytes = (heap::held() - before) as f64 / args.rows as f64;
+    println!("loading them into PostGIS …");
     let mut peer = Peer::connect(&args.socket, &args.user, &features)?;
-    let b = &peer.build;
-    writeln!(
-        out,
-        "  {}: COPY {:.1} s, GiST {:.1} s, CLUSTER {:.1} s, VACUUM ANALYZE {:.1} s; table {} MB, GiST {} MB",
-        peer.version,
-        b.copy.as_secs_f64(),
-        b.index.as_secs_f64(),
-        b.cluster.as_secs_f64(),
-        b.analyze.as_secs_f64(),
-        b.table_bytes >> 20,
-        b.index_bytes >> 20
-    )?;
+    println!("  {}: {}", peer.version, peer.build);
+    println!("the features themselves: {feature_bytes:.0} B a row in memory");
+    let (snapshot, features, build) = build_ours(features);
 
-    let (snapshot, features, build) = build_ours(features, &mut out)?;
-    let boxes = rows::boxes(&snapshot, &features, BOX_HITS, BOXES, args.seed + 1);
-    let page_boxes = rows::boxes(&snapshot, &features, PAGE_HITS, PAGE_BOXES, args.seed + 2);
+    let mut bench = Bench { rounds: args.rounds, figures: Vec::new() };
+    let checked = compare_boxes(&mut bench, &args, &snapshot, &features, &mut peer)?;
+    compare_pages(&mut bench, &args, &snapshot, &features, &mut peer)?;
+    let city = match &args.server {
+        Some(program) => compare_served(&mut bench, &args, program, &features, &mut peer)?,
+        None => Value::Null,
+    };
+    if let Some(path) = &args.report {
+        let vertices: usize = features.iter().filter_map(|f| f.geometry.as_ref()).map(|g| g.vertex_count()).sum();
+        let report = json!({
+            "rows": args.rows, "vertices": vertices, "seed": args.seed, "peer": peer.version,
+            "cores": std::thread::available_parallelism()?.get(), "boxes_checked": checked,
+            "feature_bytes_per_row": feature_bytes, "build": {"ours": build, "city": city, "peer": peer.build.json()},
+            "comparisons": bench.figures,
+        });
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("figures: {}", path.display());
+    }
+    Ok(())
+}
 
-    let checked = check(&snapshot, &mut peer, &boxes, &page_boxes)?;
-    writeln!(
-        out,
-        "same features on both sides: {} boxes with {} hits (every fifth box on vertices), {} pages, byte-exact counts, \
-        coordinates and attributes\n",
-        checked.boxes, checked.hits, checked.pages
-    )?;
-
-    let edited = with_edits(&snapshot, &features, args.seed + 3);
+/// Boxes of some hundred hits: numbers of the features. Returns how many boxes were held against each other.
+fn compare_boxes(bench: &mut Bench, args: &Args, snapshot: &Snapshot, features: &[Feature], peer: &mut Peer) -> Result<usize> {
+    let boxes = rows::boxes(snapshot, features, BOX_HITS, BOXES, args.seed + 1);
+    let edited = with_edits(snapshot, features, args.seed + 3);
     let rectangles: RTree<GeomWithData<Rectangle<[f64; 2]>, u32>> = RTree::bulk_load(features.iter().filter_map(rectangle).collect());
 
-    let mean_hits = checked.hits / checked.boxes as u64;
+    let mut hits = 0;
+    for bounds in &boxes {
+        // Ours come in paging order, and rows are numbered in paging order.
+        let ours = snapshot.fids(CLASS, bounds);
+        let mut theirs = peer.box_ids(bounds)?;
+        theirs.sort_unstable();
+        ensure!(ours == theirs, "{bounds:?}: {} of ours, {} of theirs", ours.len(), theirs.len());
+        ensure!(ours == edited.fids(CLASS, bounds), "{bounds:?}: edits in place changed the answer");
+        hits += ours.len();
+    }
+    println!("both sides give the same {hits} features for {} boxes, every fifth with its borders on vertices\n", boxes.len());
+
     let ids = |snapshot: &Snapshot, b: &Bounds| drop(black_box(snapshot.fids(CLASS, b)));
-    let mut comparisons = Vec::new();
-    let mut run = |what: String,
-                   ours: &str,
-                   peer: &str,
-                   goal: &str,
-                   boxes: &[Bounds],
-                   left: &mut dyn FnMut(&Bounds),
-                   right: &mut dyn FnMut(&Bounds)| {
-        let rounds = take_turns(args.rounds, boxes, left, right);
-        let (ours, peer, goal) = (ours.to_owned(), peer.to_owned(), goal.to_owned());
-        let comparison = Comparison { what, ours, peer, goal, queries: boxes.len(), rounds };
-        writeln!(out, "{}", comparison.lines())?;
-        comparisons.push(comparison.json());
-        Result::<()>::Ok(())
-    };
-    run(
-        format!("box query, {mean_hits} hits of {}: numbers of all features that meet the box exactly", args.rows),
-        "fids, in the program",
-        "ST_Intersects, prepared, unix socket",
-        "≤ 8 µs",
+    let exact = ["fids, in the program", "ST_Intersects, prepared, unix socket", "ours ≤ 8 µs"];
+    bench.compare(
+        format!("box query, {} hits of {}: numbers of the features that meet the box exactly", hits / boxes.len(), args.rows),
+        exact,
         &boxes,
-        &mut |b| ids(&snapshot, b),
+        &mut |b| ids(snapshot, b),
         &mut |b| drop(black_box(peer.box_ids(b).expect("answered before"))),
-    )?;
-    run(
-        format!("the same while {LIVE_EDITS} edits are not yet packed"),
-        "fids, in the program",
-        "ST_Intersects, prepared, unix socket",
-        "≤ 8 µs",
+    );
+    bench.compare(
+        format!("the same while {} edits are not yet packed", live_edits(features)),
+        exact,
         &boxes,
         &mut |b| ids(&edited, b),
         &mut |b| drop(black_box(peer.box_ids(b).expect("answered before"))),
-    )?;
-    run(
+    );
+    bench.compare(
         "the same against what the GiST index alone proposes".to_owned(),
-        "fids, in the program",
-        "&&, prepared, unix socket",
-        "–",
+        ["fids, in the program", "&&, prepared, unix socket", "none"],
         &boxes,
-        &mut |b| ids(&snapshot, b),
+        &mut |b| ids(snapshot, b),
         &mut |b| drop(black_box(peer.box_gist(b).expect("answered before"))),
-    )?;
-    run(
-        "the same against an rstar tree of boxes in the same program (proposals only)".to_owned(),
-        "fids, exact",
-        "rstar, boxes only",
-        "–",
+    );
+    bench.compare(
+        "the same against an rstar tree in the same program, which only proposes".to_owned(),
+        ["fids, in the program", "rstar, boxes only", "none"],
         &boxes,
-        &mut |b| ids(&snapshot, b),
+        &mut |b| ids(snapshot, b),
         &mut |b| {
             let envelope = AABB::from_corners([b.west, b.south], [b.east, b.north]);
             let found: Vec<u32> = rectangles.locate_in_envelope_intersecting(&envelope).map(|entry| entry.data).collect();
             drop(black_box(found));
         },
-    )?;
-    run(
-        format!("items page: {PAGE_LIMIT} of {PAGE_HITS} by box, exact count, as GeoJSON bytes"),
-        "page and encoder, in the program",
-        "the bare SQL, prepared, unix socket",
-        "≥ 8×",
-        &page_boxes,
-        &mut |b| drop(black_box(page_bytes(&snapshot, b))),
-        &mut |b| drop(black_box(peer.page(b, 0, PAGE_LIMIT as i64).expect("answered before"))),
-    )?;
+    );
+    Ok(boxes.len())
+}
 
-    if let Some(path) = &args.report {
-        let b = &peer.build;
-        let report = json!({
-            "rows": args.rows, "vertices": vertices, "seed": args.seed, "peer": peer.version, "cores": std::thread::available_parallelism()?.get(),
-            "same": {"boxes": checked.boxes, "hits": checked.hits, "pages": checked.pages},
-            "build": {"ours": build, "peer": {
-                "copy_s": b.copy.as_secs_f64(), "index_s": b.index.as_secs_f64(), "cluster_s": b.cluster.as_secs_f64(),
-                "analyze_s": b.analyze.as_secs_f64(), "table_bytes": b.table_bytes, "index_bytes": b.index_bytes,
-            }},
-            "comparisons": comparisons,
-        });
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
-        writeln!(out, "figures: {}", path.display())?;
+/// Pages made in this program.
+fn compare_pages(bench: &mut Bench, args: &Args, snapshot: &Snapshot, features: &[Feature], peer: &mut Peer) -> Result<()> {
+    let boxes = rows::boxes(snapshot, features, PAGE_HITS, PAGE_BOXES, args.seed + 2);
+    for bounds in &boxes {
+        same_page(&page_bytes(snapshot, bounds), &peer.page(bounds, PAGE_LIMIT)?).with_context(|| format!("{bounds:?}"))?;
     }
+    bench.compare(
+        format!("items page: {PAGE_LIMIT} of {PAGE_HITS} by box, exact count, as GeoJSON bytes"),
+        ["page and encoder, in the program", "the bare SQL, prepared, unix socket", "≥ 8 ×"],
+        &boxes,
+        &mut |b| drop(black_box(page_bytes(snapshot, b))),
+        &mut |b| drop(black_box(peer.page(b, PAGE_LIMIT).expect("answered before"))),
+    );
     Ok(())
 }
 
+/// Pages as the real server gives them.
+fn compare_served(bench: &mut Bench, args: &Args, program: &Path, features: &[Feature], peer: &mut Peer) -> Result<Value> {
+    let dir = Path::new(&args.socket).join("city");
+    let stored = served::make_city(&dir, features)?;
+    let server = served::Server::start(program, &dir)?;
+    let (stored_s, ready_s) = (stored.as_secs_f64(), server.ready.as_secs_f64());
+    println!("our city: all rows stored in {stored_s:.0} s (durable, with history); ready {ready_s:.2} s after the server's start\n");
+
+    let mut client = server.client()?;
+    let lines: Vec<Feature> = features.iter().filter(|feature| served::is_line(feature)).cloned().collect();
+    let boxes = rows::boxes(&rows::snapshot(lines.clone()), &lines, PAGE_HITS, PAGE_BOXES, args.seed + 4);
+    for bounds in &boxes {
+        same_page(&client.page(bounds, PAGE_LIMIT)?, &peer.line_page(bounds, PAGE_LIMIT)?).with_context(|| format!("{bounds:?}"))?;
+    }
+    bench.compare(
+        format!("items page over HTTP: {PAGE_LIMIT} of {PAGE_HITS} by box, exact count, from the {} lines among the rows", lines.len()),
+        ["citytwin serve, HTTP, one connection", "the bare SQL, prepared, unix socket", "≥ 8 ×"],
+        &boxes,
+        &mut |b| drop(black_box(client.page(b, PAGE_LIMIT).expect("answered before"))),
+        &mut |b| drop(black_box(peer.line_page(b, PAGE_LIMIT).expect("answered before"))),
+    );
+    Ok(json!({"store_s": stored_s, "ready_s": ready_s}))
+}
+
+struct Bench {
+    rounds: usize,
+    figures: Vec<Value>,
+}
+
+impl Bench {
+    /// Lets both sides answer all boxes turn by turn, and says how it went.
+    fn compare(
+        &mut self,
+        what: String,
+        [ours, peer, goal]: [&str; 3],
+        boxes: &[Bounds],
+        left: &mut dyn FnMut(&Bounds),
+        right: &mut dyn FnMut(&Bounds),
+    ) {
+        let rounds = take_turns(self.rounds, boxes, left, right);
+        let (ours, peer, goal) = (ours.to_owned(), peer.to_owned(), goal.to_owned());
+        let comparison = Comparison { what, ours, peer, goal, queries: boxes.len(), rounds };
+        println!("{}", comparison.lines());
+        self.figures.push(comparison.json());
+    }
+}
+
 /// Builds the snapshot; says what it took and what an edit takes.
-fn build_ours(features: Vec<Feature>, out: &mut impl Write) -> Result<(Snapshot, Vec<Feature>, Value)> {
+fn build_ours(features: Vec<Feature>) -> (Snapshot, Vec<Feature>, Value) {
     let rows = features.len();
     let kept = features.clone();
     let before = heap::held();
@@ -209,17 +243,16 @@ fn build_ours(features: Vec<Feature>, out: &mut impl Write) -> Result<(Snapshot,
     let start = Instant::now();
     drop(black_box(snapshot.apply(2, repacked, Vec::new())));
     let repack_s = start.elapsed().as_secs_f64();
-    writeln!(
-        out,
+    println!(
         "our index: built in {build_s:.2} s, {:.0} B a row beyond the features themselves; one edit makes a new snapshot in {few_us:.0} µs, \
          with {pending_rows} edits pending in {many_us:.0} µs (copying an rstar tree of them: {rstar_us:.0} µs); repacking all rows takes {repack_s:.2} s",
         index_bytes as f64 / rows as f64,
-    )?;
+    );
     let figures = json!({
         "build_s": build_s, "index_bytes": index_bytes, "bytes_per_row": index_bytes as f64 / rows as f64,
         "one_edit_us": few_us, "pending_edits": pending_rows, "one_edit_pending_us": many_us, "copy_rstar_us": rstar_us, "repack_s": repack_s,
     });
-    Ok((snapshot, kept, figures))
+    (snapshot, kept, figures)
 }
 
 /// What the same step would cost with an rstar tree of the pending rows: one copy and one more row.
@@ -260,10 +293,15 @@ fn rectangle(feature: &Feature) -> Option<GeomWithData<Rectangle<[f64; 2]>, u32>
     Some(GeomWithData::new(Rectangle::from_corners([b.west, b.south], [b.east, b.north]), feature.id.fid))
 }
 
+/// As many as stay unpacked in a smaller city, too.
+fn live_edits(features: &[Feature]) -> usize {
+    LIVE_EDITS.min(features.len() / 40)
+}
+
 /// Thousands of features edited where they stand: the answers stay the same, the way to them is the longer one.
 fn with_edits(snapshot: &Snapshot, features: &[Feature], seed: u64) -> Snapshot {
     let mut dice = Dice::seeded(seed);
-    let changed = (0..LIVE_EDITS.min(features.len() / 32)).map(|_| features[dice.below(features.len())].clone_as_edit()).collect();
+    let changed = (0..live_edits(features)).map(|_| features[dice.below(features.len())].clone_as_edit()).collect();
     snapshot.apply(2, changed, Vec::new())
 }
 
@@ -312,30 +350,14 @@ fn page_bytes(snapshot: &Snapshot, bounds: &Bounds) -> Vec<u8> {
     bytes
 }
 
-struct Checked {
-    boxes: usize,
-    hits: u64,
-    pages: usize,
-}
-
-/// A run counts only if both sides give the same features.
-fn check(snapshot: &Snapshot, peer: &mut Peer, boxes: &[Bounds], page_boxes: &[Bounds]) -> Result<Checked> {
-    let mut hits = 0;
-    for bounds in boxes {
-        // Ours come in paging order, and rows are numbered in paging order.
-        let ours = snapshot.fids(CLASS, bounds);
-        let mut theirs = peer.box_ids(bounds)?;
-        theirs.sort_unstable();
-        ensure!(ours == theirs, "{bounds:?}: {} of ours, {} of theirs", ours.len(), theirs.len());
-        hits += ours.len() as u64;
+/// Whether two pages hold the same count and the same features, coordinates and attributes, in the same order.
+fn same_page(ours: &[u8], theirs: &str) -> Result<()> {
+    let (ours, theirs): (Value, Value) = (serde_json::from_slice(ours)?, serde_json::from_str(theirs)?);
+    for member in ["numberMatched", "numberReturned", "features"] {
+        ensure!(same(&ours[member], &theirs[member]), "{member} differs between the two sides");
     }
-    for bounds in page_boxes {
-        let ours: Value = serde_json::from_slice(&page_bytes(snapshot, bounds))?;
-        let theirs: Value = serde_json::from_str(&peer.page(bounds, 0, PAGE_LIMIT as i64)?)?;
-        ensure!(same(&ours, &theirs), "{bounds:?}: the pages differ");
-        ensure!(ours["numberReturned"] == PAGE_LIMIT, "{bounds:?}: the page is not full");
-    }
-    Ok(Checked { boxes: boxes.len(), hits, pages: page_boxes.len() })
+    ensure!(ours["numberReturned"] == PAGE_LIMIT, "the page is not full");
+    Ok(())
 }
 
 /// Equal, where a number may be written with or without its `.0`.

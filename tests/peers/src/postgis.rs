@@ -4,6 +4,7 @@ use crate::rows::CLASS_ID;
 use anyhow::{Context, Result};
 use citytwin_model::{Bounds, Feature, Value, wkb};
 use postgres::{Client, NoTls, Statement};
+use std::fmt;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ pub struct Peer {
     box_ids: Statement,
     box_gist: Statement,
     page: Statement,
+    line_page: Statement,
     pub version: String,
     pub build: Build,
 }
@@ -24,6 +26,26 @@ pub struct Build {
     pub analyze: Duration,
     pub table_bytes: i64,
     pub index_bytes: i64,
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [copy, index, cluster, analyze] = [self.copy, self.index, self.cluster, self.analyze].map(|time| time.as_secs_f64());
+        let (table, gist) = (self.table_bytes >> 20, self.index_bytes >> 20);
+        write!(
+            f,
+            "COPY {copy:.1} s, GiST {index:.1} s, CLUSTER {cluster:.1} s, VACUUM ANALYZE {analyze:.1} s; table {table} MB, GiST {gist} MB"
+        )
+    }
+}
+
+impl Build {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "copy_s": self.copy.as_secs_f64(), "index_s": self.index.as_secs_f64(), "cluster_s": self.cluster.as_secs_f64(),
+            "analyze_s": self.analyze.as_secs_f64(), "table_bytes": self.table_bytes, "index_bytes": self.index_bytes,
+        })
+    }
 }
 
 /// Exact, as ours is: the index proposes, the geometry decides.
@@ -53,8 +75,18 @@ impl Peer {
         let analyze = timed(|| Ok(client.batch_execute("VACUUM (ANALYZE, FREEZE) asset")?))?;
         let sizes = client.query_one("SELECT pg_table_size('asset'), pg_relation_size('asset_geom')", &[])?;
         let build = Build { copy, index, cluster, analyze, table_bytes: sizes.get(0), index_bytes: sizes.get(1) };
+        // The lines alone, numbered anew: what the collection of lines holds on our side.
+        client.batch_execute(
+            "DROP TABLE IF EXISTS asset_line;
+             CREATE TABLE asset_line AS SELECT row_number() OVER (ORDER BY id)::integer AS id, code, material, diameter_mm, built_year, cover_m, geom
+                FROM asset WHERE ST_GeometryType(geom) = 'ST_LineString' ORDER BY id;
+             ALTER TABLE asset_line ADD PRIMARY KEY (id);
+             CREATE INDEX asset_line_geom ON asset_line USING gist (geom)",
+        )?;
+        client.batch_execute("VACUUM (ANALYZE, FREEZE) asset_line")?;
         let (box_ids, box_gist, page) = (client.prepare(BOX_IDS)?, client.prepare(BOX_GIST)?, client.prepare(PAGE)?);
-        Ok(Self { client, box_ids, box_gist, page, version, build })
+        let line_page = client.prepare(&lines_only(PAGE))?;
+        Ok(Self { client, box_ids, box_gist, page, line_page, version, build })
     }
 
     pub fn box_ids(&mut self, bounds: &Bounds) -> Result<Vec<u32>> {
@@ -72,11 +104,29 @@ impl Peer {
         Ok(rows.iter().map(|row| row.get::<_, i32>(0) as u32).collect())
     }
 
-    /// The page's bytes.
-    pub fn page(&mut self, bounds: &Bounds, after: i32, limit: i64) -> Result<String> {
-        let row = self.client.query_one(&self.page, &[&bounds.west, &bounds.south, &bounds.east, &bounds.north, &after, &limit])?;
-        Ok(row.get(0))
+    /// The first page's bytes.
+    pub fn page(&mut self, bounds: &Bounds, limit: usize) -> Result<String> {
+        let statement = self.page.clone();
+        self.document(&statement, bounds, limit)
     }
+
+    /// The same of the lines alone.
+    pub fn line_page(&mut self, bounds: &Bounds, limit: usize) -> Result<String> {
+        let statement = self.line_page.clone();
+        self.document(&statement, bounds, limit)
+    }
+
+    fn document(&mut self, statement: &Statement, bounds: &Bounds, limit: usize) -> Result<String> {
+        let Bounds { west, south, east, north } = bounds;
+        Ok(self.client.query_one(statement, &[west, south, east, north, &0i32, &(limit as i64)])?.get(0))
+    }
+}
+
+fn lines_only(sql: &str) -> String {
+    sql.replace("FROM asset ", "FROM asset_line ")
+        .replace("asset.*", "asset_line.*")
+        .replace("JOIN asset ", "JOIN asset_line ")
+        .replace("\"asset.'", "\"asset_line.'")
 }
 
 fn copy_in(client: &mut Client, features: &[Feature]) -> Result<()> {

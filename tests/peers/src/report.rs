@@ -24,8 +24,9 @@ impl Comparison {
             format!("  {name:<44} {:>10.2} {:>10.2} {:>10.2} {unit}\n", spread[0], spread[1], spread[2])
         };
         format!(
-            "{}\n  {:<44} {:>10} {:>10} {:>10}    ({} queries in each of {} rounds)\n{}{}{}",
+            "{} (goal: {})\n  {:<44} {:>10} {:>10} {:>10}    ({} queries in each of {} rounds)\n{}{}{}",
             self.what,
+            self.goal,
             "",
             "min",
             "median",
@@ -34,7 +35,7 @@ impl Comparison {
             self.rounds.len(),
             row(&format!("ours: {}", self.ours), self.spread(|r| r.ours_us), "µs"),
             row(&format!("peer: {}", self.peer), self.spread(|r| r.peer_us), "µs"),
-            row(&format!("ratio peer/ours (goal: {})", self.goal), self.spread(|r| r.peer_us / r.ours_us), "×"),
+            row("ratio peer/ours", self.spread(|r| r.peer_us / r.ours_us), "×"),
         )
     }
 

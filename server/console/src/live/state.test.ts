@@ -114,8 +114,8 @@ describe('pins', () => {
     const state = after({
       type: 'snapshot',
       seq: 1,
-      values: [value('P1'), value('P2', { alarm: 'critical', value: 30 }), value('P3', { alarm: 'warning' })],
-      alarms: [alarm(1, { datastream: 'P2', severity: 'critical' })],
+      values: [value('P1'), value('P2', { value: 30 }), value('P3')],
+      alarms: [alarm(1, { datastream: 'P2', severity: 'critical' }), alarm(2, { datastream: 'P3', severity: 'warning' })],
     });
     const found = pins(state, NOON, 15 * MINUTE);
     expect(found).toHaveLength(1);
@@ -134,6 +134,19 @@ describe('pins', () => {
   it('exist for an alarm whose values are not known', () => {
     const state = after({ type: 'snapshot', seq: 1, values: [], alarms: [alarm(1)] });
     expect(pins(state, NOON, 15 * MINUTE)).toMatchObject([{ severity: 'serious', freshness: 'none', shown: null }]);
+  });
+
+  it('lose their alarm when it is cleared, whatever the value said when it was sent', () => {
+    const state = after(
+      { type: 'snapshot', seq: 1, values: [value('P1', { alarm: 'serious' })], alarms: [alarm(1)] },
+      { type: 'delta', seq: 2, alarms: [alarm(1, { state: 'cleared' })] },
+    );
+    expect(pins(state, NOON, 15 * MINUTE)).toMatchObject([{ severity: null, raised: false }]);
+  });
+
+  it('are quiet when every alarm there is acknowledged', () => {
+    const state = after({ type: 'snapshot', seq: 1, values: [value('P1')], alarms: [alarm(1, { state: 'acknowledged' })] });
+    expect(pins(state, NOON, 15 * MINUTE)).toMatchObject([{ severity: 'serious', raised: false }]);
   });
 
   it('are not drawn where no place is known', () => {

@@ -102,23 +102,39 @@ export interface Pin {
 }
 
 export function pins(state: LiveState, now: number, staleAfterMs: number): Pin[] {
+  // The list of alarms decides, not what a value said when it was sent: an alarm may clear without a new value.
+  const worst = new Map<string, Alarm>();
+  for (const alarm of state.alarms.values()) {
+    const other = worst.get(alarm.datastream);
+    if (!other || rank(alarm.severity) > rank(other.severity)) worst.set(alarm.datastream, alarm);
+  }
   const byHost = new Map<number, Pin>();
+  const mark = (pin: Pin, alarm: Alarm, value: LiveValue | null) => {
+    if (rank(alarm.severity) > rank(pin.severity)) {
+      pin.severity = alarm.severity;
+      pin.shown = value ?? pin.shown;
+    }
+    if (alarm.state === 'raised') pin.raised = true;
+  };
   for (const value of [...state.values.values()].sort((a, b) => (a.datastream < b.datastream ? -1 : 1))) {
     if (!value.position || value.id === null || value.host === null) continue;
-    const state = freshness(value, now, staleAfterMs);
-    const pin = byHost.get(value.id);
+    const reported = freshness(value, now, staleAfterMs);
+    let pin = byHost.get(value.id);
     if (!pin) {
-      byHost.set(value.id, { id: value.id, host: value.host, position: value.position, severity: value.alarm, raised: false, freshness: state, shown: value });
-      continue;
+      pin = { id: value.id, host: value.host, position: value.position, severity: null, raised: false, freshness: reported, shown: value };
+      byHost.set(value.id, pin);
+    } else if (reported === 'fresh' || pin.freshness === 'none') {
+      // One sensor that still reports keeps the pin alive.
+      pin.freshness = reported;
     }
-    if (rank(value.alarm) > rank(pin.severity)) {
-      pin.severity = value.alarm;
-      pin.shown = value;
+    const alarm = worst.get(value.datastream);
+    if (alarm) {
+      mark(pin, alarm, value);
+      worst.delete(value.datastream);
     }
-    // One sensor that still reports keeps the pin alive.
-    if (state === 'fresh' || pin.freshness === 'none') pin.freshness = state;
   }
-  for (const alarm of state.alarms.values()) {
+  // Alarms of datastreams that have no value, or none with a place.
+  for (const alarm of worst.values()) {
     if (alarm.id_host === null || alarm.host === null) continue;
     let pin = byHost.get(alarm.id_host);
     if (!pin) {
@@ -126,11 +142,7 @@ export function pins(state: LiveState, now: number, staleAfterMs: number): Pin[]
       pin = { id: alarm.id_host, host: alarm.host, position: alarm.position, severity: null, raised: false, freshness: 'none', shown: null };
       byHost.set(alarm.id_host, pin);
     }
-    if (rank(alarm.severity) > rank(pin.severity)) {
-      pin.severity = alarm.severity;
-      pin.shown = state.values.get(alarm.datastream) ?? pin.shown;
-    }
-    if (alarm.state === 'raised') pin.raised = true;
+    mark(pin, alarm, null);
   }
   return [...byHost.values()];
 }

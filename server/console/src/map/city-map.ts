@@ -452,9 +452,11 @@ export class CityMap {
       const wire = feature.source === PINS ? Number(feature.properties['wire']) : Number(feature.id);
       const one = this.#classes.get(Math.floor(wire / 2 ** 32));
       // A cluster has no id of its own; neither have analysis layers.
-      if (!one || !Number.isSafeInteger(wire) || found.has(wire)) continue;
+      if (!one || !Number.isSafeInteger(wire)) continue;
       const text = (key: string) => (typeof feature.properties[key] === 'string' ? (feature.properties[key] as string) : null);
-      found.set(wire, { wire, class: one.id, code: text('code'), name: text('name') });
+      // A pin does not know its feature's name; the feature below it does.
+      const before = found.get(wire);
+      found.set(wire, { wire, class: one.id, code: before?.code ?? text('code'), name: before?.name ?? text('name') });
     }
     return [...found.values()];
   }

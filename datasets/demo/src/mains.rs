@@ -1,0 +1,486 @@
+//! Pressure pipes: the looped water network with its hydrants, and the gas network.
+
+use crate::SinkError;
+use crate::emit::{Emitter, Row, below_ground};
+use crate::geodesy::round_to;
+use crate::ground::{BANK_HALF_M, Lattice};
+use crate::layout::{District, Edge, EdgeKind, Layout, Node, RoadClass, Service};
+use crate::plan::{Plan, along, line_length, part};
+use crate::random::Random;
+use crate::stock::{self, Laid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Depth of a pipe's top below the ground. Gas above water above drains, so that crossings keep their distances
+/// (GB 50289-2016 table 4.1.14).
+pub const WATER_COVER_M: f64 = 1.35;
+pub const GAS_COVER_M: f64 = 0.90;
+/// Below the bed of a river that boats may use (GB 50289-2016 §4.1.8).
+const BED_COVER_M: f64 = 2.2;
+/// Hydrants stand no further apart than this along a street (the code allows 120 m; junctions take some).
+const HYDRANT_SPACING_M: f64 = 112.0;
+/// Around the middle of the planted gap no hydrant stands; those who look see buildings beyond 150 m from any.
+pub const GAP_RADIUS_M: f64 = 230.0;
+/// From a junction to the valve on a pipe that leaves it.
+const VALVE_DISTANCE_M: f64 = 2.5;
+/// Where the water comes in, and how high it would stand.
+const SUPPLY_HEAD_M: f64 = 69.0;
+/// Head lost on the way, m per m.
+const HEAD_LOSS: f64 = 0.0035;
+
+#[derive(Debug, Default)]
+pub struct Water {
+    pub hydrants: Vec<Hydrant>,
+    pub mains: Vec<Main>,
+    pub valves: Vec<(String, Plan)>,
+    pub source: Option<(String, Plan, f64)>,
+    /// Middle of the planted gap in hydrant coverage.
+    pub gap: Option<Plan>,
+}
+
+#[derive(Debug)]
+pub struct Hydrant {
+    pub code: String,
+    pub at: Plan,
+    pub ground_m: f64,
+    pub pressure_kpa: f64,
+}
+
+/// A pipe that a gauge may sit on.
+#[derive(Debug)]
+pub struct Main {
+    pub code: String,
+    pub middle: Plan,
+    pub middle_m: f64,
+    pub diameter_mm: i64,
+    pub pressure_kpa: f64,
+    pub breaks: i64,
+    pub length_m: f64,
+}
+
+pub fn emit_water(layout: &Layout, out: &mut Emitter) -> Result<Water, SinkError> {
+    let edges: Vec<(Edge, EdgeKind)> = layout.edges.clone();
+    let mut water = Water { gap: Some(gap_centre(layout)), ..Water::default() };
+    let mut net = Net::new(layout, Service::Water, &edges, out)?;
+    let entry = Node { i: 0, j: layout.south_bank + 1 };
+    let entry_at = layout.service_node(entry, Service::Water);
+    for (edge, kind) in &edges {
+        let diameter_mm = water_diameter(layout, *edge);
+        let laid = stock::laid(layout, *edge, Service::Water, diameter_mm);
+        let mut random = Random::of(layout.seed, "water pipe", key(*edge), edge.way as i64);
+        let line = net.line(layout, *edge, *kind);
+        let length = line_length(&line);
+        let tees = if *kind == EdgeKind::Street { hydrant_places(layout, *edge, &line, length, water.gap) } else { vec![] };
+        let mut stops: Vec<(f64, String)> = vec![(0.0, net.code(edge.from))];
+        for s in &tees {
+            let code = out.code("JPD");
+            let at = along(&line, *s).0;
+            let ground_m = layout.ground.height(at);
+            out.point(node_row("water_node", &code, "junction", ground_m), at, ground_m - WATER_COVER_M)?;
+            stops.push((*s, code));
+        }
+        stops.push((length, net.code(edge.to())));
+        let mut pieces = vec![];
+        for pair in stops.windows(2) {
+            let piece = part(&line, pair[0].0, pair[1].0);
+            let main = water_pipe(layout, &piece, diameter_mm, laid, entry_at, *kind, &mut random, [&pair[0].1, &pair[1].1], out)?;
+            pieces.push(main);
+        }
+        for ((s, tee), piece) in tees.iter().zip(stops.iter().skip(1).map(|(_, code)| code)).zip(&pieces) {
+            let (at, ahead) = along(&line, *s);
+            let hydrant = hydrant(layout, *edge, at, ahead, tee, diameter_mm, laid, entry_at, &piece.code, out)?;
+            water.hydrants.push(hydrant);
+        }
+        net.valve_ends(layout, *edge, *kind, &line, [&pieces[0].code, &pieces[pieces.len() - 1].code], diameter_mm, laid.year, out)?;
+        water.mains.extend(pieces);
+    }
+    water.valves = std::mem::take(&mut net.valves);
+    water.source = Some(water_works(layout, &net, entry, out)?);
+    Ok(water)
+}
+
+#[derive(Debug, Default)]
+pub struct Gas {
+    pub mains: Vec<Main>,
+    pub valves: Vec<(String, Plan)>,
+    pub regulator: Option<(String, Plan, f64)>,
+}
+
+pub fn emit_gas(layout: &Layout, out: &mut Emitter) -> Result<Gas, SinkError> {
+    let edges = gas_edges(layout);
+    let mut gas = Gas::default();
+    let mut net = Net::new(layout, Service::Gas, &edges, out)?;
+    for (edge, kind) in &edges {
+        let diameter_mm = gas_diameter(layout.class(*edge));
+        let laid = stock::laid(layout, *edge, Service::Gas, diameter_mm);
+        let mut random = Random::of(layout.seed, "gas pipe", key(*edge), edge.way as i64);
+        let line = net.line(layout, *edge, *kind);
+        let ends = [net.code(edge.from), net.code(edge.to())];
+        let code = out.code("TR");
+        let main = gas_pipe(layout, &code, &line, *kind, diameter_mm, laid, &mut random, &ends, out)?;
+        net.valve_ends(layout, *edge, *kind, &line, [&code, &code], diameter_mm, laid.year, out)?;
+        gas.mains.push(main);
+    }
+    gas.valves = std::mem::take(&mut net.valves);
+    gas.regulator = Some(gate_station(layout, &net, out)?);
+    Ok(gas)
+}
+
+/// The nodes of a network and which valves it needs.
+struct Net {
+    service: Service,
+    nodes: BTreeMap<Node, (String, Plan)>,
+    /// Ends of edges that carry a valve: all but one at a junction, so that any pipe can be shut off.
+    valved: BTreeSet<(Edge, Node)>,
+    valves: Vec<(String, Plan)>,
+}
+
+impl Net {
+    fn new(layout: &Layout, service: Service, edges: &[(Edge, EdgeKind)], out: &mut Emitter) -> Result<Self, SinkError> {
+        let mut at_node: BTreeMap<Node, Vec<Edge>> = BTreeMap::new();
+        for (edge, _) in edges {
+            edge.ends().into_iter().for_each(|node| at_node.entry(node).or_default().push(*edge));
+        }
+        let (class, prefix, cover_m) = match service {
+            Service::Water => ("water_node", "JPD", WATER_COVER_M),
+            _ => ("gas_node", "TRD", GAS_COVER_M),
+        };
+        let mut net = Self { service, nodes: BTreeMap::new(), valved: BTreeSet::new(), valves: vec![] };
+        for (node, edges) in at_node {
+            let at = layout.service_node(node, service);
+            let ground_m = layout.ground.height(at);
+            let kind = match edges.len() {
+                1 => "end",
+                2 => "bend",
+                _ => "junction",
+            };
+            let code = out.code(prefix);
+            out.point(node_row(class, &code, kind, ground_m), at, ground_m - cover_m)?;
+            net.nodes.insert(node, (code, at));
+            if edges.len() > 2 {
+                let mut random = Random::of(layout.seed, "valves", node.i as i64, node.j as i64);
+                let without = random.below(edges.len());
+                net.valved.extend(edges.iter().enumerate().filter(|(k, _)| *k != without).map(|(_, edge)| (*edge, node)));
+            }
+        }
+        Ok(net)
+    }
+
+    fn code(&self, node: Node) -> String {
+        self.nodes[&node].0.clone()
+    }
+
+    /// Under a street beside its middle; under the river beside the bridge, clear of its piers.
+    fn line(&self, layout: &Layout, edge: Edge, kind: EdgeKind) -> Vec<Plan> {
+        if kind == EdgeKind::Street {
+            return layout.service_line(edge, self.service);
+        }
+        let aside = layout.class(edge).carriageway_m() / 2.0 + 8.0;
+        let offset = if layout.class(edge).offset_m(self.service) < 0.0 { -aside } else { aside };
+        let [from, to] = edge.ends().map(|node| self.nodes[&node].1);
+        densified(&layout.offset_line(edge, offset, from, to, 5.0), 5.0)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a pipe's two ends and what it is made of")]
+    fn valve_ends(
+        &mut self,
+        layout: &Layout,
+        edge: Edge,
+        kind: EdgeKind,
+        line: &[Plan],
+        pipes: [&str; 2],
+        diameter_mm: i64,
+        year: i64,
+        out: &mut Emitter,
+    ) -> Result<(), SinkError> {
+        let (class, prefix, cover_m) = match self.service {
+            Service::Water => ("water_valve", "JPF", WATER_COVER_M),
+            _ => ("gas_valve", "TRF", GAS_COVER_M),
+        };
+        let length = line_length(line);
+        for (node, s, pipe) in [(edge.from, VALVE_DISTANCE_M, pipes[0]), (edge.to(), length - VALVE_DISTANCE_M, pipes[1])] {
+            if !self.valved.contains(&(edge, node)) && kind != EdgeKind::Bridge {
+                continue;
+            }
+            let at = along(line, s).0;
+            let code = out.code(prefix);
+            let mut random = Random::of(layout.seed, "valve", key(edge), i64::from(node == edge.from) + 2 * edge.way as i64);
+            let valve_kind = match (self.service, diameter_mm) {
+                (Service::Gas, _) => "ball",
+                (_, 300..) => "butterfly",
+                _ => "gate",
+            };
+            let row = Row::of(class)
+                .set("code", code.as_str())
+                .set("state", "in_use")
+                .set("built_year", year)
+                .set("diameter_mm", diameter_mm)
+                .set("kind", valve_kind)
+                .set("position", "open")
+                .set("operable", if year < 1985 && random.chance(0.08) { "stiff" } else { "ok" })
+                .set("pipe", pipe)
+                .set("node", self.code(node));
+            out.point(row, at, layout.ground.height(at) - cover_m)?;
+            self.valves.push((code, at));
+        }
+        Ok(())
+    }
+}
+
+fn node_row(class: &str, code: &str, kind: &str, ground_m: f64) -> Row {
+    Row::of(class).set("code", code).set("state", "in_use").set("kind", kind).measure("ground_m", ground_m, 3)
+}
+
+fn water_diameter(layout: &Layout, edge: Edge) -> i64 {
+    match layout.class(edge) {
+        RoadClass::Arterial => 300,
+        RoadClass::Secondary => 200,
+        RoadClass::Branch if layout.district(layout.on_edge(edge, 0.5)) == District::OldTown => 100,
+        RoadClass::Branch => 150,
+    }
+}
+
+fn gas_diameter(class: RoadClass) -> i64 {
+    match class {
+        RoadClass::Arterial => 250,
+        RoadClass::Secondary => 200,
+        RoadClass::Branch => 110,
+    }
+}
+
+/// Even places along an edge, none of them inside the planted gap.
+fn hydrant_places(layout: &Layout, edge: Edge, line: &[Plan], length: f64, gap: Option<Plan>) -> Vec<f64> {
+    let n = libm::ceil(length / HYDRANT_SPACING_M) as u32;
+    let places = (0..n).map(|k| (f64::from(k) + 0.5) / f64::from(n) * length);
+    places.filter(|s| gap.is_none_or(|centre| hydrant_at(layout, edge, along(line, *s)).distance(centre) > GAP_RADIUS_M)).collect()
+}
+
+fn hydrant_at(layout: &Layout, edge: Edge, (tee, ahead): (Plan, Plan)) -> Plan {
+    let class = layout.class(edge);
+    tee + ahead.left() * (class.hydrant_offset_m() - class.offset_m(Service::Water))
+}
+
+/// In the north-west, where the houses stand close.
+fn gap_centre(layout: &Layout) -> Plan {
+    let (west, north) = (layout.columns[0].at, layout.rows[layout.rows.len() - 1].at);
+    layout.ground.plan(Lattice::new(west + 310.0, north - 270.0))
+}
+
+fn pressure_kpa(ground_m: f64, at: Plan, entry: Plan) -> f64 {
+    let head = SUPPLY_HEAD_M - HEAD_LOSS * at.distance(entry) - ground_m;
+    round_to(head * 9.81, 0)
+}
+
+#[expect(clippy::too_many_arguments, reason = "a pipe is where it lies, what it is made of and what it joins")]
+fn water_pipe(
+    layout: &Layout,
+    line: &[Plan],
+    diameter_mm: i64,
+    laid: Laid,
+    entry: Plan,
+    kind: EdgeKind,
+    random: &mut Random,
+    ends: [&str; 2],
+    out: &mut Emitter,
+) -> Result<Main, SinkError> {
+    let code = out.code("JP");
+    let axis = axis(layout, line, kind, WATER_COVER_M, diameter_mm);
+    let length_m = line_length(line);
+    let (middle, _) = along(line, length_m / 2.0);
+    let pressure_kpa = pressure_kpa(layout.ground.height(middle), middle, entry);
+    let breaks = stock::breaks(random, &laid, Service::Water, length_m);
+    let row = pipe_row("water_pipe", &code, diameter_mm, &laid, WATER_COVER_M, length_m, breaks, ends).set("pressure_kpa", pressure_kpa);
+    out.line(row, &axis)?;
+    let middle_m = layout.ground.height(middle) - WATER_COVER_M;
+    Ok(Main { code, middle, middle_m, diameter_mm, pressure_kpa, breaks, length_m })
+}
+
+#[expect(clippy::too_many_arguments, reason = "a pipe is where it lies, what it is made of and what it joins")]
+fn gas_pipe(
+    layout: &Layout,
+    code: &str,
+    line: &[Plan],
+    kind: EdgeKind,
+    diameter_mm: i64,
+    laid: Laid,
+    random: &mut Random,
+    ends: &[String; 2],
+    out: &mut Emitter,
+) -> Result<Main, SinkError> {
+    let axis = axis(layout, line, kind, GAS_COVER_M, diameter_mm);
+    let length_m = line_length(line);
+    let (middle, _) = along(line, length_m / 2.0);
+    let breaks = stock::breaks(random, &laid, Service::Gas, length_m);
+    let row = pipe_row("gas_pipe", code, diameter_mm, &laid, GAS_COVER_M, length_m, breaks, [&ends[0], &ends[1]])
+        .set("pressure_level", "medium_b");
+    out.line(row, &axis)?;
+    let middle_m = layout.ground.height(middle) - GAS_COVER_M;
+    Ok(Main { code: code.to_owned(), middle, middle_m, diameter_mm, pressure_kpa: 180.0, breaks, length_m })
+}
+
+/// What every pipe says of itself.
+#[expect(clippy::too_many_arguments, reason = "the attributes that all pipes share")]
+pub fn pipe_row(class: &str, code: &str, diameter_mm: i64, laid: &Laid, cover_m: f64, length_m: f64, breaks: i64, ends: [&str; 2]) -> Row {
+    Row::of(class)
+        .set("code", code)
+        .set("state", "in_use")
+        .set("built_year", laid.year)
+        .set("material", laid.material)
+        .set("diameter_mm", diameter_mm)
+        .measure("cover_m", cover_m, 2)
+        .set("soil", laid.soil)
+        .set("breaks", breaks)
+        .measure("length_m", length_m, 2)
+        .set("from_node", ends[0])
+        .set("to_node", ends[1])
+}
+
+/// Heights of a pipe's axis. Under the river it goes down with the bed; it is deep enough where the bank begins, and
+/// still at its usual depth where it crosses the pipes of the road along the bank.
+fn axis(layout: &Layout, line: &[Plan], kind: EdgeKind, cover_m: f64, diameter_mm: i64) -> Vec<(Plan, f64)> {
+    let radius_m = diameter_mm as f64 / 2000.0;
+    if kind == EdgeKind::Street {
+        return below_ground(&layout.ground, line, cover_m + radius_m);
+    }
+    let deepened = |p: &Plan| {
+        let off = (layout.ground.lattice(*p).v - layout.ground.river_v).abs();
+        let share = ((BANK_HALF_M + 12.0 - off) / 8.0).clamp(0.0, 1.0);
+        cover_m + (BED_COVER_M - cover_m) * share
+    };
+    line.iter().map(|p| (*p, layout.ground.height(*p) - deepened(p) - radius_m)).collect()
+}
+
+fn densified(line: &[Plan], step_m: f64) -> Vec<Plan> {
+    let mut out = vec![line[0]];
+    for pair in line.windows(2) {
+        let steps = libm::ceil(pair[0].distance(pair[1]) / step_m) as u32;
+        out.extend((1..=steps).map(|k| pair[0].toward(pair[1], f64::from(k) / f64::from(steps))));
+    }
+    out
+}
+
+#[expect(clippy::too_many_arguments, reason = "a hydrant is its place, its branch and what feeds it")]
+fn hydrant(
+    layout: &Layout,
+    edge: Edge,
+    tee: Plan,
+    ahead: Plan,
+    tee_code: &str,
+    main_mm: i64,
+    laid: Laid,
+    entry: Plan,
+    main: &str,
+    out: &mut Emitter,
+) -> Result<Hydrant, SinkError> {
+    let at = hydrant_at(layout, edge, (tee, ahead));
+    let ground_m = layout.ground.height(at);
+    let (code, branch) = (out.code("XHS"), out.code("JP"));
+    let pressure_kpa = pressure_kpa(ground_m, at, entry);
+    let diameter_mm = main_mm.min(150);
+    // The branch leaves the main at its axis and stays level, so that crown and bottom of the two overlap.
+    let z = layout.ground.height(tee) - WATER_COVER_M - main_mm as f64 / 2000.0;
+    let ends = [tee_code, code.as_str()];
+    let pipe =
+        pipe_row("water_pipe", &branch, diameter_mm, &laid, WATER_COVER_M, tee.distance(at), 0, ends).set("pressure_kpa", pressure_kpa);
+    out.line(pipe, &[(tee, z), (at, z)])?;
+    let row = Row::of("hydrant")
+        .set("code", code.as_str())
+        .set("name", format!("{}消火栓 {}", layout.name(edge).0, &code[4..]))
+        .set("state", "in_use")
+        .set("built_year", laid.year.max(1985))
+        .set("diameter_mm", diameter_mm)
+        .set("kind", "ground")
+        .set("pressure_kpa", pressure_kpa)
+        .set("pipe", main);
+    out.point(row, at, ground_m)?;
+    Ok(Hydrant { code, at, ground_m, pressure_kpa })
+}
+
+/// Upstream of the town, with the main that feeds the network.
+fn water_works(layout: &Layout, net: &Net, entry: Node, out: &mut Emitter) -> Result<(String, Plan, f64), SinkError> {
+    let (node_code, node_at) = &net.nodes[&entry];
+    let node = layout.ground.lattice(*node_at);
+    let works = layout.ground.plan(Lattice::new(node.u - 95.0, node.v + 2.0));
+    let code = out.code("SC");
+    let ground_m = layout.ground.height(works);
+    let row = Row::of("water_source")
+        .set("code", code.as_str())
+        .name(("示范市自来水厂", "Shifan Water Works"))
+        .set("state", "in_use")
+        .set("built_year", 1992_i64)
+        .set("kind", "works")
+        .set("head_m", SUPPLY_HEAD_M);
+    out.point(row, works, ground_m)?;
+    let laid = Laid { year: 1992, material: "ductile_iron", soil: "high", district: District::West };
+    let line: Vec<Plan> = (0..=4).map(|k| works.toward(*node_at, f64::from(k) / 4.0)).collect();
+    let pipe = out.code("JP");
+    let length_m = line_length(&line);
+    let row = pipe_row("water_pipe", &pipe, 400, &laid, WATER_COVER_M, length_m, 0, [&code, node_code])
+        .set("pressure_kpa", pressure_kpa(ground_m, works, works));
+    out.line(row, &axis(layout, &line, EdgeKind::Street, WATER_COVER_M, 400))?;
+    Ok((code, works, ground_m))
+}
+
+/// Where the high-pressure main reaches the town and the network's pressure is made.
+fn gate_station(layout: &Layout, net: &Net, out: &mut Emitter) -> Result<(String, Plan, f64), SinkError> {
+    let entry = Node { i: layout.main_column, j: layout.rows.len() - 1 };
+    let (node_code, node_at) = &net.nodes[&entry];
+    let node = layout.ground.lattice(*node_at);
+    let station = layout.ground.plan(Lattice::new(node.u - 30.0, node.v + 60.0));
+    let code = out.code("TY");
+    let ground_m = layout.ground.height(station);
+    let row = Row::of("gas_regulator")
+        .set("code", code.as_str())
+        .name(("城北天然气门站", "Chengbei Gas Gate Station"))
+        .set("state", "in_use")
+        .set("built_year", 2003_i64)
+        .set("inlet_level", "sub_high_b")
+        .set("outlet_level", "medium_b");
+    out.point(row, station, ground_m)?;
+    let laid = Laid { year: 2003, material: "steel", soil: "medium", district: District::North };
+    let line: Vec<Plan> = (0..=3).map(|k| station.toward(*node_at, f64::from(k) / 3.0)).collect();
+    let pipe = out.code("TR");
+    let row =
+        pipe_row("gas_pipe", &pipe, 250, &laid, GAS_COVER_M, line_length(&line), 0, [&code, node_code]).set("pressure_level", "medium_b");
+    out.line(row, &axis(layout, &line, EdgeKind::Street, GAS_COVER_M, 250))?;
+    Ok((code, station, ground_m))
+}
+
+/// Gas follows most streets: a tree that reaches everywhere, and most of the rest. One crossing of the river.
+fn gas_edges(layout: &Layout) -> Vec<(Edge, EdgeKind)> {
+    let crossing = layout.bridges[1];
+    let candidates: Vec<(Edge, EdgeKind)> =
+        layout.edges.iter().filter(|(edge, kind)| *kind == EdgeKind::Street || edge.from.i == crossing).copied().collect();
+    // Larger streets first, then by lot: the tree runs along the main streets.
+    let mut order = candidates.clone();
+    order.sort_by_key(|(edge, kind)| {
+        let lot = Random::of(layout.seed, "gas", key(*edge), edge.way as i64).next();
+        (*kind == EdgeKind::Street, std::cmp::Reverse(layout.class(*edge)), lot)
+    });
+    let mut part_of: BTreeMap<Node, Node> = BTreeMap::new();
+    let mut laid: BTreeSet<(Edge, EdgeKind)> = BTreeSet::new();
+    for (edge, kind) in order {
+        let [a, b] = edge.ends().map(|node| root(&mut part_of, node));
+        let joins = a != b;
+        if joins {
+            part_of.insert(a, b);
+        }
+        let is_main = layout.class(edge) != RoadClass::Branch;
+        if joins || is_main || Random::of(layout.seed, "gas loop", key(edge), edge.way as i64).chance(0.55) {
+            laid.insert((edge, kind));
+        }
+    }
+    laid.into_iter().collect()
+}
+
+fn root(part_of: &mut BTreeMap<Node, Node>, node: Node) -> Node {
+    let mut at = node;
+    while let Some(next) = part_of.get(&at).copied().filter(|next| *next != at) {
+        at = next;
+    }
+    at
+}
+
+/// A number for an edge's start.
+fn key(edge: Edge) -> i64 {
+    (edge.from.i * 100_000 + edge.from.j) as i64
+}
