@@ -71,7 +71,8 @@ pub struct Committed {
     /// Number of the batch on disk; the last one's when nothing of this was new.
     pub seq: i64,
     pub accepted: usize,
-    pub duplicates: usize,
+    /// Places in the batch of readings that were there before, or stand in it twice.
+    pub duplicates: Vec<usize>,
     /// Places in the batch of readings that are no numbers or measured in the future.
     pub refused: Vec<usize>,
     /// The values that are now the latest of their datastreams.
@@ -176,27 +177,31 @@ impl Live {
     /// neither the latest value nor an alarm.
     pub fn commit(&mut self, batch: &[Reading]) -> Result<Committed> {
         let mut done = Committed { seq: self.seq, ..Committed::default() };
-        let mut sound: Vec<Reading> = Vec::with_capacity(batch.len());
+        let mut sound: Vec<(usize, Reading)> = Vec::with_capacity(batch.len());
         for (i, reading) in batch.iter().enumerate() {
             let ahead = reading.measured_at.0.micros().saturating_sub(reading.received_at.0.micros()) > MAX_AHEAD_SECS * 1_000_000;
             if reading.value.is_finite() && !ahead {
-                sound.push(*reading);
+                sound.push((i, *reading));
             } else {
                 done.refused.push(i);
             }
         }
         // By datastream and time, so that alarms see values in the order in which they were measured. Stable: of two
         // with the same time the first stays.
-        sound.sort_by_key(|r| (r.datastream, r.measured_at));
-        let before = sound.len();
-        sound.dedup_by_key(|r| (r.datastream, r.measured_at));
-        done.duplicates = before - sound.len();
+        sound.sort_by_key(|(_, r)| (r.datastream, r.measured_at));
+        sound.dedup_by(|(place, later), (_, first)| {
+            let same = (later.datastream, later.measured_at) == (first.datastream, first.measured_at);
+            if same {
+                done.duplicates.push(*place);
+            }
+            same
+        });
 
         let mut asked: Vec<(FeatureId, MeasuredAt)> = Vec::new();
-        sound.retain(|r| match self.latest.knows(r.datastream, r.measured_at) {
+        sound.retain(|(place, r)| match self.latest.knows(r.datastream, r.measured_at) {
             Known::Newest | Known::Late => true,
             Known::Duplicate => {
-                done.duplicates += 1;
+                done.duplicates.push(*place);
                 false
             }
             Known::Ask => {
@@ -206,9 +211,16 @@ impl Live {
         });
         if !asked.is_empty() {
             let there: BTreeSet<_> = history::on_disk(&self.conn, &asked)?;
-            sound.retain(|r| !there.contains(&(r.datastream, r.measured_at)));
-            done.duplicates += there.len();
+            sound.retain(|(place, r)| {
+                let known = there.contains(&(r.datastream, r.measured_at));
+                if known {
+                    done.duplicates.push(*place);
+                }
+                !known
+            });
         }
+        done.duplicates.sort_unstable();
+        let mut sound: Vec<Reading> = sound.into_iter().map(|(_, reading)| reading).collect();
         if sound.is_empty() {
             return Ok(done);
         }
