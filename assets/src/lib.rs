@@ -2,5 +2,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod messages;
+pub mod scene;
 
 pub use messages::{Lang, say};
