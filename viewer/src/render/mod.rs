@@ -8,7 +8,7 @@ mod gpu;
 mod pass;
 mod uniforms;
 
-pub use gpu::{GpuTile, Samples, Scene as GpuScene};
+pub use gpu::{GpuTile, SHADOW_SIZE, Samples, Scene as GpuScene, StyleTexture};
 pub use uniforms::{FrameUniform, Kind};
 
 use bevy::core_pipeline::{Core3d, Core3dSystems};

@@ -1,6 +1,6 @@
 //! The city's pass: shadow map, sky, tiles, tubes, what is see-through.
 
-use super::gpu::{DEPTH, GpuTile, Samples, Scene};
+use super::gpu::{DEPTH, GpuTile, Scene};
 use super::uniforms::{Kind, TileUniform};
 use super::{Draw, Drawing};
 use crate::mesh::{TubeInstance, Vertex};
@@ -37,17 +37,20 @@ pub struct Depth {
 /// Uniforms are written here, not in the main world, which may already be a frame ahead.
 pub fn write_uniforms(drawing: Res<Drawing>, scene: Res<Scene>, queue: Res<RenderQueue>) {
     queue.write_buffer(&scene.frame, 0, bytemuck::bytes_of(&drawing.frame));
-    for draw in drawing.tiles.iter().chain(drawing.casters.iter()) {
+    // A tile may cast and be drawn; then the drawn one's opacity counts.
+    let casts = drawing.casters.iter().map(|draw| (draw, true));
+    for (draw, only_casts) in drawing.tiles.iter().map(|draw| (draw, false)).chain(casts) {
         let tile = &draw.tile;
         let offset: [f32; 3] = std::array::from_fn(|i| (tile.origin[i] - drawing.origin[i]) as f32);
+        let mut written = tile.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let opacity = written.filter(|_| only_casts).map_or(draw.opacity, |held| held.offset[3]);
         let uniform = TileUniform {
-            offset: [offset[0], offset[1], offset[2], draw.opacity],
+            offset: [offset[0], offset[1], offset[2], opacity],
             base: draw.base,
             rows: tile.rows,
             kind: draw.kind as u32,
             unused: 0,
         };
-        let mut written = tile.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if *written != Some(uniform) {
             queue.write_buffer(&tile.uniform, 0, bytemuck::bytes_of(&uniform));
             *written = Some(uniform);

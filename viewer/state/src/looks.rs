@@ -36,6 +36,8 @@ struct Tile {
     features: Arc<[FeatureId]>,
     /// One byte per feature of the overlay that is on; empty until it has come.
     values: Vec<u8>,
+    /// The values were asked for and there are none.
+    without_values: bool,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +53,8 @@ pub struct Looks {
     hidden_groups: HashSet<String>,
     hidden_classes: HashSet<ClassNo>,
     hidden_features: HashSet<FeatureId>,
+    ground: [u8; 3],
+    hidden_version: u64,
 }
 
 /// Where no data is known: grey, never a colour of the legend.
@@ -64,6 +68,12 @@ impl Looks {
         self.rewrite_all();
     }
 
+    /// The colour of what is no feature: bare terrain.
+    pub fn set_ground(&mut self, colour: [u8; 3]) {
+        self.ground = colour;
+        self.rewrite_all();
+    }
+
     pub fn class(&self, no: ClassNo) -> Option<&ClassLook> {
         self.classes.get(&no)
     }
@@ -74,7 +84,7 @@ impl Looks {
         for (row, id) in features.iter().enumerate() {
             self.places.entry(*id).or_default().push((tile, row as u32));
         }
-        self.tiles.insert(tile, Tile { run, group: group.to_owned(), features, values: Vec::new() });
+        self.tiles.insert(tile, Tile { run, group: group.to_owned(), features, values: Vec::new(), without_values: false });
         self.rewrite_tile(tile);
         Ok(run)
     }
@@ -107,7 +117,10 @@ impl Looks {
     /// Switches the overlay. Values of the one before are forgotten: they come again per tile.
     pub fn set_overlay(&mut self, overlay: Option<Overlay>) {
         self.overlay = overlay;
-        self.tiles.values_mut().for_each(|tile| tile.values.clear());
+        for tile in self.tiles.values_mut() {
+            tile.values.clear();
+            tile.without_values = false;
+        }
         self.rewrite_all();
     }
 
@@ -128,8 +141,16 @@ impl Looks {
         true
     }
 
+    /// There are no values to be had: the tile stays context.
+    pub fn set_no_values(&mut self, tile: TileNo) {
+        if let Some(at) = self.tiles.get_mut(&tile) {
+            at.without_values = true;
+        }
+    }
+
+    /// Nothing more is to be asked for.
     pub fn has_values(&self, tile: TileNo) -> bool {
-        self.tiles.get(&tile).is_some_and(|tile| tile.values.len() == tile.features.len())
+        self.tiles.get(&tile).is_some_and(|tile| tile.without_values || tile.values.len() == tile.features.len())
     }
 
     pub fn value(&self, id: FeatureId) -> Option<u8> {
@@ -173,6 +194,7 @@ impl Looks {
     pub fn show_group(&mut self, group: &str, shown: bool) {
         let changed = if shown { self.hidden_groups.remove(group) } else { self.hidden_groups.insert(group.to_owned()) };
         if changed {
+            self.hidden_version += 1;
             let tiles: Vec<TileNo> = self.tiles.iter().filter(|(_, tile)| tile.group == group).map(|(no, _)| *no).collect();
             tiles.into_iter().for_each(|tile| self.rewrite_tile(tile));
         }
@@ -185,6 +207,7 @@ impl Looks {
     pub fn show_class(&mut self, class: ClassNo, shown: bool) {
         let changed = if shown { self.hidden_classes.remove(&class) } else { self.hidden_classes.insert(class) };
         if changed {
+            self.hidden_version += 1;
             self.rewrite_all();
         }
     }
@@ -192,8 +215,14 @@ impl Looks {
     pub fn show_feature(&mut self, id: FeatureId, shown: bool) {
         let changed = if shown { self.hidden_features.remove(&id) } else { self.hidden_features.insert(id) };
         if changed {
+            self.hidden_version += 1;
             self.rewrite(id);
         }
+    }
+
+    /// Changes whenever something is hidden or shown.
+    pub fn hidden_version(&self) -> u64 {
+        self.hidden_version
     }
 
     fn rewrite(&mut self, id: FeatureId) {
@@ -211,7 +240,7 @@ impl Looks {
             let style = self.resolve(at, row);
             self.texels.set(at.run.base + row as u32, style);
         }
-        let mut rest = Style::plain([255, 255, 255]);
+        let mut rest = Style::plain(self.ground);
         if self.hidden_groups.contains(&at.group) {
             rest = rest.flagged(Flags::HIDDEN);
         }
