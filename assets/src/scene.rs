@@ -43,6 +43,7 @@ pub struct Underground {
     pub ground_opacity: f32,
     pub building_opacity: f32,
     pub tint: Colour,
+    pub ground_tint: Colour,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -16,7 +16,7 @@ use bevy::core_pipeline::Core3d;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::camera::CameraRenderGraph;
-use bevy::render::settings::{RenderCreation, WgpuSettings};
+use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
 use citytwin_wire::link::Link;
 
 /// How the viewer is started.
@@ -28,6 +28,8 @@ pub struct Options {
     pub samples: Option<u32>,
     /// A picture of so many pixels instead of a window.
     pub picture: Option<(u32, u32)>,
+    /// Several viewers in one process share the first one's log.
+    pub quiet: bool,
 }
 
 /// What a link asks for is applied once the city's frame is known.
@@ -73,7 +75,13 @@ pub fn spawn_camera(commands: &mut Commands, target: RenderTarget, samples: Samp
     camera
 }
 
-fn open_link(mut opening: ResMut<Opening>, city: Res<City>, mut looking: ResMut<Looking>, mut selection: ResMut<Selection>, mut done: Local<bool>) {
+fn open_link(
+    mut opening: ResMut<Opening>,
+    city: Res<City>,
+    mut looking: ResMut<Looking>,
+    mut selection: ResMut<Selection>,
+    mut done: Local<bool>,
+) {
     let (false, Some(frame)) = (*done, city.frame) else { return };
     *done = true;
     let link = std::mem::take(&mut opening.0);
@@ -102,9 +110,13 @@ fn add_bevy(app: &mut App, options: &Options) {
         exit_condition: if headless { bevy::window::ExitCondition::DontExit } else { bevy::window::ExitCondition::OnPrimaryClosed },
         ..WindowPlugin::default()
     };
+    if !options.quiet {
+        // What the graphics libraries have to say about their drivers is for developers: RUST_LOG shows it.
+        let filter = "warn,citytwin_viewer=info,wgpu_core=error,wgpu_hal=error,bevy_render=error,bevy_egui=error".to_owned();
+        app.add_plugins(bevy::log::LogPlugin { filter, ..Default::default() });
+    }
     app.add_plugins((
         bevy::app::PanicHandlerPlugin,
-        bevy::log::LogPlugin { filter: "warn,citytwin_viewer=info,wgpu_core=error,wgpu_hal=error".to_owned(), ..Default::default() },
         bevy::app::TaskPoolPlugin::default(),
         bevy::diagnostic::FrameCountPlugin,
         bevy::time::TimePlugin,
@@ -115,11 +127,20 @@ fn add_bevy(app: &mut App, options: &Options) {
         bevy::a11y::AccessibilityPlugin,
     ));
     app.add_plugins(bevy::asset::AssetPlugin::default());
+    let mut settings = WgpuSettings::default();
+    if cfg!(not(target_arch = "wasm32")) {
+        // Vulkan, Metal or DX12: asking for OpenGL as well costs a second and finds nothing better.
+        settings.backends = Some(Backends::from_env().unwrap_or(Backends::PRIMARY));
+    }
     if !headless {
         app.add_plugins(bevy::winit::WinitPlugin::default());
     }
     app.add_plugins((
-        RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(WgpuSettings::default())), synchronous_pipeline_compilation: headless, ..RenderPlugin::default() },
+        RenderPlugin {
+            render_creation: RenderCreation::Automatic(Box::new(settings)),
+            synchronous_pipeline_compilation: headless,
+            ..RenderPlugin::default()
+        },
         bevy::image::ImagePlugin::default(),
         bevy::mesh::MeshPlugin,
         bevy::camera::CameraPlugin,

@@ -189,7 +189,8 @@ fn by_mouse(
     let Some(cursor) = looking.cursor else { return };
     let pressed = buttons.any_just_pressed([MouseButton::Left, MouseButton::Right, MouseButton::Middle]);
     if pressed && !looking.over_panel {
-        let turning = buttons.any_pressed([MouseButton::Right, MouseButton::Middle]) || keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
+        let turning = buttons.any_pressed([MouseButton::Right, MouseButton::Middle])
+            || keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
         let pixel = if turning { looking.size / 2.0 } else { cursor };
         let held = pick::point(&scene, &looks.0, &looking, looking.ray(pixel), through);
         looking.flight = None;
@@ -298,7 +299,7 @@ fn fly(mut looking: ResMut<Looking>, time: Res<Time<Real>>) {
 /// On foot the eye stays above ground, unless the reader went underground.
 fn stay_in_bounds(mut looking: ResMut<Looking>, scene: Res<Scene>, wish: Res<Wish>) {
     let at = looking.eye.at;
-    if let Some(ground) = pick::ground_at(&scene, at.x, at.y) {
+    if let Some(ground) = pick::ground_at(&scene, at.x, at.y).or_else(|| pick::ground_near(&scene, at.x, at.y)) {
         looking.ground = ground;
     }
     if !wish.underground && !looking.moving() && at.z < looking.ground + 1.7 {
@@ -345,7 +346,11 @@ fn fill_frame(
     drawing.eye_is_below_ground = looking.below_ground;
     // Hidden things cast no shadow: a change of looks draws the map again, too.
     let bits = shadow.0.to_cols_array().iter().fold(0u64, |key, c| key.rotate_left(7) ^ c.to_bits());
-    drawing.shadow_key = bits ^ scene_.version.rotate_left(40) ^ looks.0.hidden_version().rotate_left(52) ^ origin.x.to_bits() ^ origin.y.to_bits().rotate_left(9);
+    drawing.shadow_key = bits
+        ^ scene_.version.rotate_left(40)
+        ^ looks.0.hidden_version().rotate_left(52)
+        ^ origin.x.to_bits()
+        ^ origin.y.to_bits().rotate_left(9);
     drawing.frame = FrameUniform {
         clip_from_world: columns(&eye.clip_from(origin, looking.aspect(), looking.near_plane())),
         shadow_from_world: columns(&shadow.0),
@@ -363,7 +368,8 @@ fn fill_frame(
         land: colour(if underground { below.land } else { day.land }, pulse as f32),
         selection: colour(look.colours.selection, 0.0),
         tint: colour(below.tint, 0.85),
-        shadow: [f32::from(u8::from(cast)), shadow.1, shadow.2, (1.3 / looking.size.y) as f32],
+        ground_tint: colour(below.ground_tint, 0.72),
+        shadow: [f32::from(u8::from(cast)), shadow.1, shadow.2, (2.4 / looking.size.y) as f32],
         origin: [(origin.x.rem_euclid(WRAP_M)) as f32, (origin.y.rem_euclid(WRAP_M)) as f32, 0.0, 0.0],
         modes: [u32::from(underground), u32::from(wish.ids), 0, 0],
     };
@@ -408,7 +414,8 @@ mod tests {
 
     #[test]
     fn the_shadow_map_holds_what_lies_before_the_eye_and_the_sun_sees_high_things_first() {
-        let looking = Looking { eye: Eye::new(DVec3::new(500.0, 300.0, 200.0), 0.5, -0.4), size: DVec2::new(1280.0, 720.0), ..Looking::default() };
+        let looking =
+            Looking { eye: Eye::new(DVec3::new(500.0, 300.0, 200.0), 0.5, -0.4), size: DVec2::new(1280.0, 720.0), ..Looking::default() };
         let origin = DVec3::new(1024.0, 0.0, 0.0);
         let sun = DVec3::new(0.3, -0.4, 0.85).normalize();
         let (m, ..) = shadow_of(&looking, sun, origin);

@@ -19,8 +19,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Classes that have names worth reading from afar, and how important they are.
-const NAMED: [(&str, f32); 8] =
-    [("district", 6.0), ("fire_station", 5.0), ("bridge", 4.0), ("tunnel", 4.0), ("water_area", 3.5), ("park", 3.0), ("road", 2.0), ("building", 1.0)];
+const NAMED: [(&str, f32); 8] = [
+    ("district", 6.0),
+    ("fire_station", 5.0),
+    ("bridge", 4.0),
+    ("tunnel", 4.0),
+    ("water_area", 3.5),
+    ("park", 3.0),
+    ("road", 2.0),
+    ("building", 1.0),
+];
 /// A page of names per class; a larger city gets its names by view, later.
 const PER_CLASS: usize = 1000;
 
@@ -107,7 +115,9 @@ fn receive(mut labels: ResMut<Labels>, mut arrivals: ResMut<Arrivals>, city: Res
         let (class, weight) = NAMED[i];
         match city::read::<Value>(outcome) {
             Ok(page) => {
-                let (Some(frame), group) = (city.frame, city.class(class).and_then(|c| c.group.as_deref()).and_then(Group::from_id)) else { continue };
+                let (Some(frame), group) = (city.frame, city.class(class).and_then(|c| c.group.as_deref()).and_then(Group::from_id)) else {
+                    continue;
+                };
                 let found = names_of(class, weight, group, &page, &frame, city.geoid_offset_m());
                 labels.names.extend(found);
             }
@@ -237,7 +247,15 @@ fn place(
             let p = frame.local(Position::new(lon, lat, z + city.geoid_offset_m()));
             let text = format!("{} {} {}", word(&alarm.label, wish.lang), tidy(alarm.value), alarm.unit);
             let weight = if is_raised(alarm) { 20.0 } else { 12.0 };
-            consider(DVec3::new(p.east, p.north, p.up + 2.5), &text, Style::Alarm, severity_colour(&alarm.severity), weight, 30_000.0, None);
+            consider(
+                DVec3::new(p.east, p.north, p.up + 2.5),
+                &text,
+                Style::Alarm,
+                severity_colour(&alarm.severity),
+                weight,
+                30_000.0,
+                None,
+            );
         }
     }
     candidates.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.placed.text.cmp(&b.placed.text)));

@@ -101,8 +101,14 @@ mod native {
     fn perform(args: Args) -> Result<(), Box<dyn std::error::Error>> {
         let mut link = Link::parse(args.link.as_deref().unwrap_or_default());
         if let Some(view) = &args.view {
-            let numbers: Vec<f64> = view.split(',').map(|n| n.trim().parse()).collect::<Result<_, _>>().map_err(|_| format!("--view {view}: numbers with commas between"))?;
-            let [lon, lat, height, heading, pitch] = numbers[..] else { return Err(format!("--view {view}: five numbers, LON,LAT,HEIGHT,HEADING,PITCH").into()) };
+            let numbers: Vec<f64> = view
+                .split(',')
+                .map(|n| n.trim().parse())
+                .collect::<Result<_, _>>()
+                .map_err(|_| format!("--view {view}: numbers with commas between"))?;
+            let [lon, lat, height, heading, pitch] = numbers[..] else {
+                return Err(format!("--view {view}: five numbers, LON,LAT,HEIGHT,HEADING,PITCH").into());
+            };
             (link.lon, link.lat, link.height, link.heading, link.pitch) = (Some(lon), Some(lat), Some(height), Some(heading), Some(pitch));
         }
         link.overlay = args.overlay.or(link.overlay);
@@ -119,7 +125,7 @@ mod native {
             return Err(format!("--server {}: an address that begins with http://", args.server).into());
         }
         find_font()?;
-        let options = Options { server: args.server, key, link, samples: Some(args.samples), picture: None };
+        let options = Options { server: args.server, key, link, samples: Some(args.samples), ..Options::default() };
         let Some(file) = args.screenshot else {
             app::build(&options).run();
             return Ok(());

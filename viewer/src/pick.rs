@@ -2,7 +2,7 @@
 
 use crate::camera::Looking;
 use crate::scene::{Held, Scene};
-use bevy::math::DVec3;
+use bevy::math::{DVec3, Vec3};
 use citytwin_model::FeatureId;
 use citytwin_model::class::Group;
 use citytwin_viewer_state::Looks;
@@ -65,6 +65,11 @@ pub fn point(scene: &Scene, looks: &Looks, looking: &Looking, ray: DVec3, throug
 
 /// Up of the terrain at a place, where its tile is here. Roads and parks that lie on it count.
 pub fn ground_at(scene: &Scene, east: f64, north: f64) -> Option<f64> {
+    // Exactly on the border of two triangles a ray may slip through: then a hand's breadth beside it.
+    [(0.0, 0.0), (0.09, 0.07)].into_iter().find_map(|(e, n)| drop_down(scene, east + e, north + n))
+}
+
+fn drop_down(scene: &Scene, east: f64, north: f64) -> Option<f64> {
     const TOP: f64 = 5000.0;
     scene
         .tiles
@@ -78,4 +83,15 @@ pub fn ground_at(scene: &Scene, east: f64, north: f64) -> Option<f64> {
             Some(TOP - enters - f64::from(hit.distance))
         })
         .max_by(f64::total_cmp)
+}
+
+/// About how high the ground is near a place whose own tile is not here: the middle of the nearest one's heights.
+pub fn ground_near(scene: &Scene, east: f64, north: f64) -> Option<f64> {
+    let middle = |held: &Held| {
+        let (low, high) = (Vec3::from(held.gpu.min).as_dvec3(), Vec3::from(held.gpu.max).as_dvec3());
+        DVec3::from(held.gpu.origin) + (low + high) / 2.0
+    };
+    let grounds = scene.tiles.values().filter(|held| held.group == Group::Ground).map(middle);
+    let far = |at: &DVec3| (at.x - east).powi(2) + (at.y - north).powi(2);
+    grounds.min_by(|a, b| far(a).total_cmp(&far(b))).map(|at| at.z)
 }

@@ -127,13 +127,19 @@ impl Studio {
                 if answers >= 4 {
                     self.world().despawn(reader);
                     self.app.update();
-                    return Ok(Picture { width: self.size.0, height: self.size.1, rgba });
+                    return Ok(Picture { width: self.size.0, height: self.size.1, rgba: without_padding(&rgba, self.size) });
                 }
             }
             std::thread::sleep(Duration::from_millis(2));
         }
         Err(PictureError::Ended)
     }
+}
+
+/// The card copies rows of a multiple of 256 bytes.
+fn without_padding(padded: &[u8], (width, height): (u32, u32)) -> Vec<u8> {
+    let row = width as usize * 4;
+    padded.chunks(row.next_multiple_of(256)).take(height as usize).flat_map(|padded| &padded[..row]).copied().collect()
 }
 
 impl Picture {

@@ -155,12 +155,7 @@ pub fn tidy(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-fn open_wanted(
-    mut selection: ResMut<Selection>,
-    city: Res<City>,
-    mut looked: ResMut<Looked>,
-    mut client: ResMut<Client>,
-) {
+fn open_wanted(mut selection: ResMut<Selection>, city: Res<City>, mut looked: ResMut<Looked>, mut client: ResMut<Client>) {
     if city.catalogue.is_none() {
         return;
     }
@@ -250,7 +245,8 @@ mod tests {
              {"id":"built_year","label":{"zh":"建成年份","en":"Year built"},"type":"int","unit":null,"required":false,"in_tiles":true}]}"##,
         )
         .unwrap();
-        let properties: Map<String, Value> = serde_json::from_str(r#"{"diameter_mm":300,"material":"pe","built_year":null,"other":1}"#).unwrap();
+        let properties: Map<String, Value> =
+            serde_json::from_str(r#"{"diameter_mm":300,"material":"pe","built_year":null,"other":1}"#).unwrap();
         let text = |lang| rows(&class, &properties, lang).into_iter().map(|row| format!("{}={}", row.label, row.value)).collect::<Vec<_>>();
         assert_eq!(text(Lang::Zh), ["材质=聚乙烯", "管径=300 mm"]);
         assert_eq!(text(Lang::En), ["Material=Polyethylene", "Diameter=300 mm"]);

@@ -102,7 +102,8 @@ impl Client {
         while start.elapsed() < DECODING {
             let Some((ticket, status, body)) = ANSWERS.with_borrow_mut(VecDeque::pop_front) else { break };
             if let Some(work) = self.works.remove(&ticket) {
-                let outcome = if status == 0 { Outcome::Failed(String::from_utf8_lossy(&body).into_owned()) } else { finish(status, body, work) };
+                let outcome =
+                    if status == 0 { Outcome::Failed(String::from_utf8_lossy(&body).into_owned()) } else { finish(status, body, work) };
                 done.push((ticket, outcome));
             }
         }

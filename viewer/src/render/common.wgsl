@@ -17,7 +17,8 @@ struct Frame {
     haze: vec4<f32>,            // w: per metre
     land: vec4<f32>,            // w: share of the flash, 0 to 1
     selection: vec4<f32>,
-    tint: vec4<f32>,            // what is only context; w: how much of it
+    tint: vec4<f32>,            // underground: houses; w: how much of it
+    ground_tint: vec4<f32>,     // underground: terrain and what lies on it
     shadow: vec4<f32>,          // x: 1 with shadows, y: one texel, z: bias in metres, w: smallest radius of a tube at one metre
     origin: vec4<f32>,          // the render origin in the city, wrapped: patterns on the ground stay where they are
     modes: vec4<u32>,           // x: 1 underground, y: 1 ids instead of colours

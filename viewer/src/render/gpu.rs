@@ -67,7 +67,11 @@ impl Scene {
         let uniform = |binding, size: usize| BindGroupLayoutEntry {
             binding,
             visibility: both,
-            ty: BindingType::Buffer { ty: BufferBindingType::Uniform, has_dynamic_offset: false, min_binding_size: NonZeroU64::new(size as u64) },
+            ty: BindingType::Buffer {
+                ty: BufferBindingType::Uniform,
+                has_dynamic_offset: false,
+                min_binding_size: NonZeroU64::new(size as u64),
+            },
             count: None,
         };
         let texture = |binding, visibility, sample_type| BindGroupLayoutEntry {
@@ -204,8 +208,11 @@ impl Capsule {
     fn new(device: &RenderDevice, sides: u32, round: bool) -> Self {
         let half = std::f32::consts::FRAC_1_SQRT_2;
         // Radius and place along the axis beyond the end, and which end.
-        let rings: &[(f32, f32, f32)] =
-            if round { &[(0.0, -1.0, 0.0), (half, -half, 0.0), (1.0, 0.0, 0.0), (1.0, 0.0, 1.0), (half, half, 1.0), (0.0, 1.0, 1.0)] } else { &[(1.0, 0.0, 0.0), (1.0, 0.0, 1.0)] };
+        let rings: &[(f32, f32, f32)] = if round {
+            &[(0.0, -1.0, 0.0), (half, -half, 0.0), (1.0, 0.0, 0.0), (1.0, 0.0, 1.0), (half, half, 1.0), (0.0, 1.0, 1.0)]
+        } else {
+            &[(1.0, 0.0, 0.0), (1.0, 0.0, 1.0)]
+        };
         let mut corners: Vec<[f32; 4]> = Vec::new();
         for (radius, along, far) in rings {
             for side in 0..sides {
@@ -221,7 +228,8 @@ impl Capsule {
                 indices.extend([a, b, c, b, d, c]);
             }
         }
-        let buffer = |contents: &[u8], usage| device.create_buffer_with_data(&BufferInitDescriptor { label: Some("capsule"), contents, usage });
+        let buffer =
+            |contents: &[u8], usage| device.create_buffer_with_data(&BufferInitDescriptor { label: Some("capsule"), contents, usage });
         Self {
             corners: buffer(bytemuck::cast_slice(&corners), BufferUsages::VERTEX),
             indices: buffer(bytemuck::cast_slice(&indices), BufferUsages::INDEX),

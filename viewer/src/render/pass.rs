@@ -2,7 +2,7 @@
 
 use super::gpu::{DEPTH, GpuTile, Scene};
 use super::uniforms::{Kind, TileUniform};
-use super::{Draw, Drawing};
+use super::{Draw, Drawing, StyleBinding};
 use crate::mesh::{TubeInstance, Vertex};
 use bevy::prelude::*;
 use bevy::render::camera::ExtractedCamera;
@@ -88,20 +88,21 @@ pub fn draw_city(
         drawing.casters.iter().for_each(|draw| draw_surface(&mut pass, &draw.tile));
     }
 
-    let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-        label: Some("city"),
-        color_attachments: &[Some(target.get_color_attachment())],
-        depth_stencil_attachment: Some(depth_attachment(&depth_view, 0.0)),
-        timestamp_writes: None,
-        occlusion_query_set: None,
-        multiview_mask: None,
-    });
     let ids = drawing.frame.modes[1] == 1;
-    let opaque = |draw: &&Draw| ids || draw.opacity >= 1.0;
+    // Underground the terrain is a backdrop: it is drawn first, and what lies below is drawn over it as if it were glass.
+    let backdrop = !ids && drawing.frame.modes[0] == 1 && !drawing.eye_is_below_ground;
+    if backdrop {
+        let colour = [Some(target.get_color_attachment())];
+        let mut pass = context.begin_tracked_render_pass(city_pass("backdrop", &colour, &depth_view));
+        surfaces(&mut pass, set, styles, &drawing, |draw| draw.kind == Kind::Ground);
+        sky(&mut pass, set, styles);
+    }
+
+    let colour = [Some(target.get_color_attachment())];
+    let mut pass = context.begin_tracked_render_pass(city_pass("city", &colour, &depth_view));
+    let opaque = |draw: &Draw| ids || (draw.opacity >= 1.0 && !(backdrop && draw.kind == Kind::Ground));
     // Nearest first: what is hidden behind need not be shaded.
-    pass.set_render_pipeline(&set.surface);
-    pass.set_bind_group(0, &styles.shaded, &[]);
-    drawing.tiles.iter().filter(opaque).for_each(|draw| draw_surface(&mut pass, &draw.tile));
+    surfaces(&mut pass, set, styles, &drawing, opaque);
 
     pass.set_render_pipeline(&set.tubes);
     pass.set_bind_group(0, &styles.plain, &[]);
@@ -118,33 +119,30 @@ pub fn draw_city(
         }
     }
 
-    // The sky fills what nothing stands before.
-    pass.set_render_pipeline(&set.sky);
-    pass.set_bind_group(0, &styles.plain, &[]);
-    pass.draw(0..3, 0..1);
+    if !backdrop {
+        sky(&mut pass, set, styles);
+    }
     if ids {
         return;
     }
 
-    // See-through things: each kind as one skin, so that what lies behind shows once and not per wall. What is nearer
-    // to the eye comes last.
-    let kinds = if drawing.eye_is_below_ground { [Kind::Solid, Kind::Furniture, Kind::Ground] } else { [Kind::Ground, Kind::Solid, Kind::Furniture] };
-    for kind in kinds {
-        let skin = || drawing.tiles.iter().filter(|draw| draw.kind == kind && draw.opacity < 1.0 && draw.opacity > 0.0);
-        if skin().next().is_none() {
+    // See-through things: each kind as one skin, so that what lies behind shows once and not per wall. Seen from below,
+    // the ground is nearer than the houses on it.
+    for kind in [Kind::Solid, Kind::Furniture, Kind::Ground] {
+        let skin = |draw: &Draw| draw.kind == kind && draw.opacity < 1.0 && draw.opacity > 0.0 && !(backdrop && kind == Kind::Ground);
+        if !drawing.tiles.iter().any(|draw| skin(draw)) {
             continue;
         }
-        pass.set_render_pipeline(&set.surface_depth);
-        pass.set_bind_group(0, &styles.shaded, &[]);
-        skin().for_each(|draw| draw_surface(&mut pass, &draw.tile));
-        pass.set_render_pipeline(&set.surface_blend);
-        pass.set_bind_group(0, &styles.shaded, &[]);
-        skin().for_each(|draw| draw_surface(&mut pass, &draw.tile));
+        for pipeline in [&set.surface_depth, &set.surface_blend] {
+            pass.set_render_pipeline(pipeline);
+            pass.set_bind_group(0, &styles.shaded, &[]);
+            drawing.tiles.iter().filter(|draw| skin(draw)).for_each(|draw| draw_surface(&mut pass, &draw.tile));
+        }
     }
 
     pass.set_render_pipeline(&set.edges);
     pass.set_bind_group(0, &styles.plain, &[]);
-    for draw in drawing.tiles.iter().filter(|draw| draw.edges) {
+    for draw in drawing.tiles.iter().filter(|draw| draw.edges && !(backdrop && draw.kind == Kind::Ground)) {
         if let (Some(vertices), Some((edges, count))) = (&draw.tile.vertices, &draw.tile.edges) {
             pass.set_bind_group(1, &draw.tile.bind, &[]);
             pass.set_vertex_buffer(0, vertices.slice(..));
@@ -152,6 +150,40 @@ pub fn draw_city(
             pass.draw_indexed(0..*count, 0, 0..1);
         }
     }
+}
+
+fn city_pass<'a>(
+    label: &'static str,
+    colour: &'a [Option<RenderPassColorAttachment<'a>>],
+    depth: &'a TextureView,
+) -> RenderPassDescriptor<'a> {
+    RenderPassDescriptor {
+        label: Some(label),
+        color_attachments: colour,
+        depth_stencil_attachment: Some(depth_attachment(depth, 0.0)),
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    }
+}
+
+fn surfaces<'w>(
+    pass: &mut TrackedRenderPass<'w>,
+    set: &'w Set,
+    styles: &'w StyleBinding,
+    drawing: &'w Drawing,
+    takes: impl Fn(&Draw) -> bool,
+) {
+    pass.set_render_pipeline(&set.surface);
+    pass.set_bind_group(0, &styles.shaded, &[]);
+    drawing.tiles.iter().filter(|draw| takes(draw)).for_each(|draw| draw_surface(pass, &draw.tile));
+}
+
+/// Fills what nothing stands before.
+fn sky<'w>(pass: &mut TrackedRenderPass<'w>, set: &'w Set, styles: &'w StyleBinding) {
+    pass.set_render_pipeline(&set.sky);
+    pass.set_bind_group(0, &styles.plain, &[]);
+    pass.draw(0..3, 0..1);
 }
 
 fn draw_surface<'w>(pass: &mut TrackedRenderPass<'w>, tile: &'w GpuTile) {
@@ -213,8 +245,10 @@ impl Set {
         let sky = maker.module("sky", include_str!("sky.wgsl"));
         let shadow = maker.module("shadow", include_str!("shadow.wgsl"));
 
-        let corner = [attribute(0, 0, VertexFormat::Float32x3), attribute(1, 12, VertexFormat::Snorm8x4), attribute(2, 16, VertexFormat::Uint32)];
-        let corners = [RawVertexBufferLayout { array_stride: size_of::<Vertex>() as u64, step_mode: VertexStepMode::Vertex, attributes: &corner }];
+        let corner =
+            [attribute(0, 0, VertexFormat::Float32x3), attribute(1, 12, VertexFormat::Snorm8x4), attribute(2, 16, VertexFormat::Uint32)];
+        let corners =
+            [RawVertexBufferLayout { array_stride: size_of::<Vertex>() as u64, step_mode: VertexStepMode::Vertex, attributes: &corner }];
         let ring = [attribute(0, 0, VertexFormat::Float32x3), attribute(1, 12, VertexFormat::Float32)];
         let segment = [
             attribute(2, 0, VertexFormat::Float32x3),
@@ -224,7 +258,11 @@ impl Set {
         ];
         let capsules = [
             RawVertexBufferLayout { array_stride: 16, step_mode: VertexStepMode::Vertex, attributes: &ring },
-            RawVertexBufferLayout { array_stride: size_of::<TubeInstance>() as u64, step_mode: VertexStepMode::Instance, attributes: &segment },
+            RawVertexBufferLayout {
+                array_stride: size_of::<TubeInstance>() as u64,
+                step_mode: VertexStepMode::Instance,
+                attributes: &segment,
+            },
         ];
         let solid = Recipe { buffers: &corners, shaded: true, ..Recipe::new("surface", &surface) };
         Self {
@@ -287,7 +325,9 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn module(&self, label: &str, own: &str) -> ShaderModule {
         let text = format!("{}\n{own}", include_str!("common.wgsl"));
-        self.scene.device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some(label), source: ShaderSource::Wgsl(text.into()) })
+        self.scene
+            .device
+            .create_and_validate_shader_module(ShaderModuleDescriptor { label: Some(label), source: ShaderSource::Wgsl(text.into()) })
     }
 
     fn pipeline(&self, r: &Recipe) -> RenderPipeline {
@@ -302,7 +342,8 @@ impl Maker<'_> {
         let targets = [Some(ColorTargetState {
             format: self.format,
             blend: r.blend.then_some(BlendState::ALPHA_BLENDING),
-            write_mask: if r.colour { ColorWrites::ALL } else { ColorWrites::empty() },
+            // The picture itself stays opaque, whatever is blended into it.
+            write_mask: if r.colour { ColorWrites::COLOR } else { ColorWrites::empty() },
         })];
         device.create_render_pipeline(&RawRenderPipelineDescriptor {
             label: Some(r.label),

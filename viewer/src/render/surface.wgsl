@@ -102,7 +102,7 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
         // Streets are darker between houses: walls lose sky towards their foot.
         occlusion = mix(0.70, 1.0, smoothstep(0.0, 9.0, in.foot));
         if abs(normal.z) < 0.3 {
-            if !plain {
+            if !plain && frame.modes.x == 0u {
                 colour = facade(colour, cell, width, in.foot);
             }
         } else {
@@ -129,11 +129,17 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
         light = mix(light, colour, 0.45);
     }
     var opacity = in.colour.a * tile.offset.w;
-    if frame.modes.x == 1u && (in.flags & (DATA | SELECTED | FLASH)) == 0u {
-        light = mix(light, frame.tint.rgb * (0.35 + 0.65 * max(dot(light, vec3<f32>(0.3333)), 0.0)), frame.tint.w);
-    }
-    if frame.modes.x == 1u && (in.flags & (DATA | SELECTED | FLASH)) != 0u {
-        opacity = max(opacity, 0.72);
+    if frame.modes.x == 1u {
+        let speaks = (in.flags & (DATA | SELECTED | FLASH)) != 0u;
+        let brightness = dot(light, vec3<f32>(0.3, 0.5, 0.2));
+        if tile.kind == KIND_GROUND && !speaks {
+            // A dark map of itself, with a trace of its colours.
+            light = mix(light * 0.30, frame.ground_tint.rgb * (0.35 + brightness * 0.9), frame.ground_tint.w);
+        } else if tile.kind == KIND_SOLID && tile.offset.w < 1.0 && !speaks {
+            light = mix(light, frame.tint.rgb * (0.35 + 0.65 * brightness), frame.tint.w);
+        } else if speaks {
+            opacity = max(opacity, 0.72);
+        }
     }
     return vec4<f32>(shown(hazed(light, in.world)), opacity);
 }

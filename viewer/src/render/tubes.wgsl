@@ -53,7 +53,9 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
         return exact_bytes(tile.base + in.row + 1u);
     }
     let normal = normalize(in.normal);
-    let colour = emphasised(in.colour, in.flags);
+    // Brown and black pipes would drown in the dark: their brightness is raised, their hue is kept.
+    let dark = 1.0 - smoothstep(0.04, 0.26, dot(in.colour, vec3<f32>(0.2126, 0.7152, 0.0722)));
+    let colour = emphasised(in.colour * (1.0 + 1.5 * dark), in.flags);
     // Below ground there is no sun: a lamp at the eye shows the roundness.
     let view = normalize(frame.eye.xyz - in.world);
     let round = 0.45 + 0.55 * max(dot(normal, normalize(view + vec3<f32>(0.0, 0.0, 0.6))), 0.0);

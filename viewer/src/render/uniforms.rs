@@ -21,6 +21,7 @@ pub struct FrameUniform {
     pub land: [f32; 4],
     pub selection: [f32; 4],
     pub tint: [f32; 4],
+    pub ground_tint: [f32; 4],
     pub shadow: [f32; 4],
     pub origin: [f32; 4],
     pub modes: [u32; 4],

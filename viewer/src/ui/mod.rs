@@ -33,21 +33,47 @@ pub fn say(lang: Lang, key: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Command {
-    Lang { lang: String },
-    Overlay { id: Option<String> },
-    Layer { id: String, on: bool },
-    Underground { on: bool },
-    Labels { on: bool },
-    Shadows { on: bool },
-    Still { on: bool },
+    Lang {
+        lang: String,
+    },
+    Overlay {
+        id: Option<String>,
+    },
+    Layer {
+        id: String,
+        on: bool,
+    },
+    Underground {
+        on: bool,
+    },
+    Labels {
+        on: bool,
+    },
+    Shadows {
+        on: bool,
+    },
+    Still {
+        on: bool,
+    },
     Home,
     North,
-    Select { id: Option<String> },
-    GoToAlarm { id: i64 },
-    Acknowledge { id: i64 },
-    Search { text: String },
+    Select {
+        id: Option<String>,
+    },
+    GoToAlarm {
+        id: i64,
+    },
+    Acknowledge {
+        id: i64,
+    },
+    Search {
+        text: String,
+    },
     /// The pointer is over a panel, or a text is being typed: the scene leaves them alone.
-    Busy { pointer: bool, keys: bool },
+    Busy {
+        pointer: bool,
+        keys: bool,
+    },
 }
 
 #[derive(Resource, Default)]

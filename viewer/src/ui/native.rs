@@ -1,6 +1,6 @@
 //! The panels in egui, with a Chinese font found on this machine, and the labels over the scene.
 
-use super::{Command, Asked, Model};
+use super::{Asked, Command, Model};
 use crate::camera::Looking;
 use crate::labels::{Labels, Placed, Style};
 use bevy::prelude::*;
@@ -51,7 +51,11 @@ const FONTS: [(&str, u32); 8] = [
 pub fn find_font() -> Result<(PathBuf, u32), String> {
     if let Some(own) = std::env::var_os("CITYTWIN_FONT") {
         let path = PathBuf::from(own);
-        return if path.is_file() { Ok((path, 0)) } else { Err(citytwin_assets::say(Lang::En, "viewer.font_not_there", &[("path", &path.display())])) };
+        return if path.is_file() {
+            Ok((path, 0))
+        } else {
+            Err(citytwin_assets::say(Lang::En, "viewer.font_not_there", &[("path", &path.display())]))
+        };
     }
     FONTS
         .iter()
@@ -125,7 +129,10 @@ fn draw_label(painter: &egui::Painter, label: &Placed) {
     if alarm {
         let plate = rect.expand2(Vec2::new(8.0, 3.0));
         painter.rect_filled(plate, 4.0, fade(Color32::from_rgb(r, g, b)));
-        painter.line_segment([plate.center_bottom(), egui::pos2(label.x, label.y + 6.0)], egui::Stroke::new(2.0, fade(Color32::from_rgb(r, g, b))));
+        painter.line_segment(
+            [plate.center_bottom(), egui::pos2(label.x, label.y + 6.0)],
+            egui::Stroke::new(2.0, fade(Color32::from_rgb(r, g, b))),
+        );
         painter.circle_filled(egui::pos2(label.x, label.y + 6.0), 3.5, fade(Color32::from_rgb(r, g, b)));
     } else {
         let halo = painter.layout_no_wrap(label.text.clone(), FontId::proportional(size), fade(Color32::from_white_alpha(210)));
@@ -136,7 +143,13 @@ fn draw_label(painter: &egui::Painter, label: &Placed) {
     painter.galley(rect.min, galley, Color32::WHITE);
 }
 
-fn panels(mut contexts: EguiContexts, model: Res<Model>, mut commands: ResMut<Asked>, mut panels: ResMut<Panels>, mut looking: ResMut<Looking>) {
+fn panels(
+    mut contexts: EguiContexts,
+    model: Res<Model>,
+    mut commands: ResMut<Asked>,
+    mut panels: ResMut<Panels>,
+    mut looking: ResMut<Looking>,
+) {
     let Ok(context) = contexts.ctx_mut() else { return };
     if !panels.shown || !panels.dressed {
         return;
@@ -222,9 +235,12 @@ fn panels(mut contexts: EguiContexts, model: Res<Model>, mut commands: ResMut<As
 
     if let Some(panel) = &model.panel {
         let mut open = true;
-        window(panel.title.clone()).id(egui::Id::new("feature")).open(&mut open).anchor(Align2::RIGHT_TOP, [-12.0, 12.0]).default_width(280.0).show(
-            context,
-            |ui| {
+        window(panel.title.clone())
+            .id(egui::Id::new("feature"))
+            .open(&mut open)
+            .anchor(Align2::RIGHT_TOP, [-12.0, 12.0])
+            .default_width(280.0)
+            .show(context, |ui| {
                 ui.label(RichText::new(format!("{} · {}", panel.class, panel.id)).weak());
                 if let Some(alarm) = &panel.alarm {
                     ui.horizontal(|ui| {
@@ -255,30 +271,33 @@ fn panels(mut contexts: EguiContexts, model: Res<Model>, mut commands: ResMut<As
                     ui.label(note);
                 }
                 egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| table(ui, "attributes", &panel.rows));
-            },
-        );
+            });
         if !open {
             ask.push(Command::Select { id: None });
         }
     }
 
     if !model.alarms.is_empty() {
-        window(format!("{} {}", word("alarms"), model.alarms.len())).id(egui::Id::new("alarms")).anchor(Align2::RIGHT_BOTTOM, [-12.0, -40.0]).show(context, |ui| {
-            for alarm in model.alarms.iter().take(6) {
-                ui.horizontal(|ui| {
-                    let colour = Color32::from_hex(&alarm.colour).unwrap_or(Color32::RED);
-                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(12.0), egui::Sense::hover());
-                    ui.painter().circle_filled(rect.center(), 5.0, colour);
-                    if ui.link(format!("{}  {}", alarm.text, alarm.host)).clicked() {
-                        ask.push(Command::GoToAlarm { id: alarm.id });
-                    }
-                });
-            }
-        });
+        window(format!("{} {}", word("alarms"), model.alarms.len()))
+            .id(egui::Id::new("alarms"))
+            .anchor(Align2::RIGHT_BOTTOM, [-12.0, -40.0])
+            .show(context, |ui| {
+                for alarm in model.alarms.iter().take(6) {
+                    ui.horizontal(|ui| {
+                        let colour = Color32::from_hex(&alarm.colour).unwrap_or(Color32::RED);
+                        let (rect, _) = ui.allocate_exact_size(Vec2::splat(12.0), egui::Sense::hover());
+                        ui.painter().circle_filled(rect.center(), 5.0, colour);
+                        if ui.link(format!("{}  {}", alarm.text, alarm.host)).clicked() {
+                            ask.push(Command::GoToAlarm { id: alarm.id });
+                        }
+                    });
+                }
+            });
     }
 
     egui::Area::new(egui::Id::new("status")).anchor(Align2::LEFT_BOTTOM, [12.0, -10.0]).show(context, |ui| {
-        let mut text = format!("{}   {}   {} tiles  {} MB", model.status.place, model.status.height, model.status.tiles, model.status.megabytes);
+        let mut text =
+            format!("{}   {}   {} tiles  {} MB", model.status.place, model.status.height, model.status.tiles, model.status.megabytes);
         if model.status.loading > 0 {
             text += &format!("   {} {}", word("loading"), model.status.loading);
         }

@@ -1,11 +1,11 @@
 //! The page's side of the panels: the model goes out as JSON, commands come in, labels are drawn on a canvas of the page.
 
-use super::{Command, Asked, Model};
+use super::{Asked, Command, Model};
 use crate::camera::Looking;
+use crate::city::City;
 use crate::labels::Labels;
 use crate::pick;
 use crate::scene::{Looked, Scene};
-use crate::city::City;
 use crate::wish::Wish;
 use bevy::math::DVec2;
 use bevy::prelude::*;

@@ -106,6 +106,12 @@ impl Looks {
         self.tiles.get(&tile)?.features.get(row as usize).copied()
     }
 
+    /// Whose texel it is; `None` for what is no feature. Looks at every tile: for tests.
+    pub fn feature_of_texel(&self, texel: u32) -> Option<FeatureId> {
+        let tile = self.tiles.values().find(|tile| (tile.run.base..tile.run.base + tile.run.len).contains(&texel))?;
+        tile.features.get((texel - tile.run.base) as usize).copied()
+    }
+
     pub fn tiles_of(&self, id: FeatureId) -> impl Iterator<Item = (TileNo, u32)> + '_ {
         self.places.get(&id).into_iter().flatten().copied()
     }
