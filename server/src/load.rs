@@ -20,6 +20,7 @@ use city::City;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::{Helper, Request};
 use citytwin_store::{LoadState, Store};
+use progress::tell;
 use std::path::{Path, PathBuf};
 
 /// Load files into a city
@@ -32,15 +33,12 @@ use std::path::{Path, PathBuf};
 ///
 /// Exit codes: 0 done; 1 done, with refusals (listed, and kept in DIR/refused/); 2 not done.
 #[derive(clap::Args)]
-#[command(
-    verbatim_doc_comment,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   citytwin load demo.gpkg --city shifan
   citytwin load hydrants.geojson --class hydrant --city shifan
   citytwin load trees.shp --as trees --crs EPSG:4547 --city shifan
-  citytwin load --list --city shifan"
-)]
+  citytwin load --list --city shifan")]
 pub struct Args {
     /// Files to load, in this order
     #[arg(value_name = "PATH", required_unless_present = "list")]
@@ -180,7 +178,7 @@ fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
     let store = Store::open(city, &citytwin_catalogue::Catalogue::builtin().classes)?;
     let loads = store.loads()?;
     if loads.is_empty() {
-        println!("{}", say(lang, "load.list_empty", &[]));
+        tell(&say(lang, "load.list_empty", &[]));
     }
     for load in loads {
         let state = match load.state {
@@ -189,26 +187,23 @@ fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
             LoadState::Complete => "load.state_complete",
         };
         let revisions = load.revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));
-        println!(
-            "{}",
-            say(
-                lang,
-                "load.list_line",
-                &[
-                    ("id", &load.id),
-                    ("source", &load.source),
-                    ("file", &load.file),
-                    ("state", &say(lang, state, &[])),
-                    ("started", &load.started),
-                    ("revisions", &revisions),
-                    ("added", &load.counts.added),
-                    ("changed", &load.counts.changed),
-                    ("unchanged", &load.counts.unchanged),
-                    ("gone", &load.counts.gone),
-                    ("deleted", &load.counts.deleted),
-                ],
-            )
-        );
+        tell(&say(
+            lang,
+            "load.list_line",
+            &[
+                ("id", &load.id),
+                ("source", &load.source),
+                ("file", &load.file),
+                ("state", &say(lang, state, &[])),
+                ("started", &load.started),
+                ("revisions", &revisions),
+                ("added", &load.counts.added),
+                ("changed", &load.counts.changed),
+                ("unchanged", &load.counts.unchanged),
+                ("gone", &load.counts.gone),
+                ("deleted", &load.counts.deleted),
+            ],
+        ));
     }
     Ok(Outcome::Done)
 }

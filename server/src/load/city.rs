@@ -101,7 +101,7 @@ impl City {
         }
     }
 
-    /// What lies beside a demo city's file and belongs into the city's folder: the simulator's script.
+    /// What lies beside a demo city's file and belongs into the city's folder: the simulator's script. Whether it was news.
     pub fn take_script(&self, file: &Path) -> anyhow::Result<bool> {
         let from = file.with_extension("script.json");
         if !from.is_file() {
@@ -110,7 +110,7 @@ impl City {
         let to = self.dir.join("script.json");
         let text = std::fs::read(&from).with_context(|| from.display().to_string())?;
         if std::fs::read(&to).is_ok_and(|there| there == text) {
-            return Ok(true);
+            return Ok(false);
         }
         let part = self.dir.join("script.json.part");
         std::fs::write(&part, &text).with_context(|| part.display().to_string())?;

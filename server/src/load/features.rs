@@ -3,12 +3,12 @@
 use super::city::City;
 use super::patience::{Teller, patiently};
 use super::plan::{Fits, Plan, plan};
-use super::progress::Progress;
+use super::progress::{Progress, tell};
 use super::refused::Refusals;
 use super::{Task, hash, words};
 use crate::cli::Outcome;
 use anyhow::bail;
-use citytwin_datasets::pipe::{Event, LayerHeader, Problem, RawFeature};
+use citytwin_datasets::pipe::{CrsUse, Event, LayerHeader, Problem, RawFeature};
 use citytwin_datasets::shape::Repair;
 use citytwin_datasets::{HelperError, Reason, Request, Skipped, Stream};
 use citytwin_model::{Bounds, GeometryKind, Value};
@@ -28,9 +28,9 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let mut stream = open(task, task.request)?;
     let plan = plan(task, stream.hello(), &city.classes())?;
     let format = stream.hello().format.clone();
-    println!("{}", task.say("load.reading", &[("file", &task.file()), ("format", &format), ("layers", &plan.layers.len())]));
+    tell(&task.say("load.reading", &[("file", &task.file()), ("format", &format), ("layers", &plan.layers.len())]));
     for layer in &plan.unmatched {
-        println!("{}", task.say("load.layer_unmatched", &[("layer", layer)]));
+        tell(&task.say("load.layer_unmatched", &[("layer", layer)]));
     }
     if plan.layers.is_empty() {
         bail!(task.say("load.nothing_fits", &[]));
@@ -49,7 +49,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         let [lon, lat] = store.config().origin;
         let values: [(&str, &dyn std::fmt::Display); 4] =
             [("name", words::name(task.lang, &store.config().name)), ("folder", &dir.display()), ("lon", &lon), ("lat", &lat)];
-        println!("{}", task.say("load.city_made", &values));
+        tell(&task.say("load.city_made", &values));
     }
 
     let mut session = Session {
@@ -58,6 +58,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         source,
         load: None,
         layer: None,
+        crs: None,
         refusals,
         waiting: VecDeque::new(),
         number: 0,
@@ -97,7 +98,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let incomplete = session.layers_failed > 0 || !plan.unmatched.is_empty();
     let refused = session.finish(started)?;
     if !task.args.dry_run && city.take_script(task.path)? {
-        println!("{}", task.say("load.script_taken", &[]));
+        tell(&task.say("load.script_taken", &[]));
     }
     Ok(if refused > 0 || incomplete { Outcome::DoneWithRefusals } else { Outcome::Done })
 }
@@ -149,6 +150,8 @@ struct Session<'t, 's> {
     /// Begun with the first record.
     load: Option<Load<'s>>,
     layer: Option<Rc<Layer>>,
+    /// As last said to the operator.
+    crs: Option<CrsUse>,
     refusals: Refusals,
     waiting: VecDeque<(u64, Rc<Layer>, RawFeature)>,
     /// Running number of records over all layers.
@@ -171,8 +174,10 @@ impl<'s> Session<'_, 's> {
                 [("layer", &header.name), ("class", &class.id), ("label", words::label(task.lang, &class.label))];
             self.progress.line(&task.say("load.layer", &values));
         }
-        if let Some(used) = &header.crs {
+        // Said once for layers that have it in common.
+        if let Some(used) = header.crs.as_ref().filter(|used| self.crs.as_ref() != Some(used)) {
             self.progress.line(&words::crs(task.lang, used));
+            self.crs = Some(used.clone());
         }
         let unknown: Vec<&str> = fits.0[0].unknown().collect();
         if !unknown.is_empty() {
@@ -310,17 +315,17 @@ impl<'s> Session<'_, 's> {
         let refused = self.refusals.total;
         drop(self.progress);
         for line in self.refusals.finish(task.path)? {
-            println!("{line}");
+            tell(&line);
         }
         for (repair, count) in &self.repairs {
-            println!("{}", task.say(&format!("load.repaired.{}", repair.key()), &[("count", count)]));
+            tell(&task.say(&format!("load.repaired.{}", repair.key()), &[("count", count)]));
         }
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         match summary {
-            None => println!("{}", task.say("load.dry_run", &[("good", &self.fitted), ("refused", &refused), ("seconds", &seconds)])),
+            None => tell(&task.say("load.dry_run", &[("good", &self.fitted), ("refused", &refused), ("seconds", &seconds)])),
             Some(LoadSummary { id, counts, revisions, .. }) => {
                 if counts.unlinked > 0 {
-                    println!("{}", task.say("load.unlinked", &[("count", &counts.unlinked)]));
+                    tell(&task.say("load.unlinked", &[("count", &counts.unlinked)]));
                 }
                 let gone = if self.partial { 0 } else { counts.gone };
                 let revisions = revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));
@@ -336,7 +341,7 @@ impl<'s> Session<'_, 's> {
                     ("revisions", &revisions),
                     ("seconds", &seconds),
                 ];
-                println!("{}", task.say("load.summary", &values));
+                tell(&task.say("load.summary", &values));
             }
         }
         Ok(refused)

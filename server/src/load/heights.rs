@@ -1,6 +1,7 @@
 //! A grid of heights becomes the city's terrain.
 
 use super::city::City;
+use super::progress::tell;
 use super::{Task, hash, words};
 use crate::cli::Outcome;
 use anyhow::bail;
@@ -25,7 +26,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let dir = city.dir().to_owned();
     let sha256 = hash::of_file(task.path)?;
     if city.exists() && is_there(&dir, &sha256, task) {
-        println!("{}", task.say("load.terrain_unchanged", &[("file", &task.file())]));
+        tell(&task.say("load.terrain_unchanged", &[("file", &task.file())]));
         return Ok(Outcome::Done);
     }
     let mut stream = task.helper.raster(task.path, task.request).map_err(refused)?;
@@ -33,7 +34,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     while let Some(event) = stream.next_event().map_err(refused)? {
         match event {
             Event::Grid(header) => {
-                println!("{}", words::crs(task.lang, &header.crs));
+                tell(&words::crs(task.lang, &header.crs));
                 let grid = TerrainGrid {
                     west: header.west,
                     north: header.north,
@@ -44,7 +45,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
                 };
                 if task.args.dry_run {
                     let size = format!("{} × {}", header.columns, header.rows);
-                    println!("{}", task.say("load.terrain_dry_run", &[("file", &task.file()), ("size", &size)]));
+                    tell(&task.say("load.terrain_dry_run", &[("file", &task.file()), ("size", &size)]));
                     return Ok(Outcome::Done);
                 }
                 city.store(task.path, Some(clipped(grid.bounds())))?;
@@ -56,7 +57,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
                     writer.row(row)?;
                 }
             }
-            Event::Note(note) => println!("{}", task.say(&format!("load.note.{}", note.key), &[("detail", &note.detail)])),
+            Event::Note(note) => tell(&task.say(&format!("load.note.{}", note.key), &[("detail", &note.detail)])),
             _ => {}
         }
     }
@@ -73,7 +74,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         ("high", &format!("{high:.1}")),
         ("seconds", &format!("{:.1}", started.elapsed().as_secs_f64())),
     ];
-    println!("{}", task.say("load.terrain", &values));
+    tell(&task.say("load.terrain", &values));
     Ok(Outcome::Done)
 }
 

@@ -2,12 +2,17 @@
 
 use citytwin_assets::{Lang, say};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Looked at the clock once in so many records.
 const LOOK_EVERY: u64 = 512;
+
+/// A line on standard output. A reader that has gone away (`| head`) does not break the load.
+pub(super) fn tell(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
 
 pub(super) struct Progress {
     lang: Lang,
@@ -57,8 +62,8 @@ impl Progress {
     /// A line that does not disturb the bar.
     pub fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| println!("{text}")),
-            None => println!("{text}"),
+            Some(bar) => bar.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 }
