@@ -356,6 +356,43 @@ fn a_described_city_is_made_as_described() {
     assert_eq!(std::fs::read_to_string(place.city().join("script.json")).unwrap(), "{\"incidents\":[]}");
 }
 
+/// The demo city: every value and every vertex as it was generated; references resolved, each to the one that was meant.
+#[test]
+fn the_demo_city_arrives_whole() {
+    let place = Place::new();
+    let file = place.folder.path().join("shifan.gpkg");
+    let made = Command::new(env!("CARGO_BIN_EXE_citytwin")).args(["demo", "--size", "village", "--out"]).arg(&file).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let said = place.loaded(0, &file, &[]);
+    let generated = plain_rows(&file);
+    assert!(said.contains(&format!("added {},", generated.len())) && !said.contains("name a code"), "{said}");
+    let stored = plain_rows(&place.city().join("city.gpkg"));
+    assert_eq!(stored.len(), generated.len());
+    let mut codes = std::collections::BTreeMap::new();
+    for row in &stored {
+        let no = citytwin_catalogue::Catalogue::builtin().class(row["layer"].as_str().unwrap()).unwrap().no.0;
+        codes.insert((u64::from(no) << 32) | row["id"].as_u64().unwrap(), row["values"]["code"].clone());
+    }
+    let mut links = 0;
+    for (row, record) in stored.iter().zip(&generated) {
+        let place = format!("{} {}", record["layer"], record["id"]);
+        assert_eq!((&row["layer"], &row["id"], &row["wkb"]), (&record["layer"], &record["id"], &record["wkb"]), "{place}");
+        for (name, value) in record["values"].as_object().unwrap() {
+            match row["values"][name].as_u64().and_then(|wire| codes.get(&wire)) {
+                Some(code) if value.is_string() => {
+                    assert_eq!(code, value, "{name} of {place}");
+                    links += 1;
+                }
+                _ => assert_eq!(&row["values"][name], value, "{name} of {place}"),
+            }
+        }
+    }
+    assert!(links > 5000, "{links}");
+    assert!(Terrain::open(&place.city()).unwrap().is_some() && place.city().join("script.json").is_file());
+    let said = place.loaded(0, &file, &[]);
+    assert!(said.contains(&format!("added 0, changed 0, unchanged {},", generated.len())), "{said}");
+}
+
 /// Another program in an edit session: the load says that it waits, and goes on after.
 #[test]
 fn a_lock_that_lasts_is_waited_for() {
