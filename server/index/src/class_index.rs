@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 /// A change is merged into the base when it is larger than a sixteenth of it, within these limits: small classes are
 /// not packed at every edit, and large ones never carry a change that is slow to copy.
 const CHANGE_AT_LEAST: usize = 1_024;
-const CHANGE_AT_MOST: usize = 32_768;
+const CHANGE_AT_MOST: usize = 16_384;
 
 pub type Filter<'a> = dyn Fn(&Feature) -> bool + 'a;
 

@@ -76,8 +76,10 @@ impl Packed {
             levels.push(below.chunks(FAN).map(|chunk| chunk.iter().fold(Cells::EMPTY, Cells::union)).collect());
             below = levels.last().expect("just pushed");
         }
-        let mut by_fid: Vec<u32> = (0..fids.len() as u32).collect();
-        by_fid.sort_unstable_by_key(|row| fids[*row as usize]);
+        // Sorted as one number, fid above row: several times faster than looking each fid up.
+        let mut by_fid: Vec<u64> = (0..).zip(&fids).map(|(row, fid): (u64, _)| u64::from(*fid) << 32 | row).collect();
+        by_fid.sort_unstable();
+        let by_fid = by_fid.into_iter().map(|both| both as u32).collect();
         Self { fids, boxes, features, placed, levels, by_fid }
     }
 

@@ -235,7 +235,7 @@ fn build_ours(features: Vec<Feature>) -> (Snapshot, Vec<Feature>, Value) {
     let every = |step: usize| -> Vec<Feature> { kept.iter().step_by(step.max(1)).map(AsEdit::clone_as_edit).collect() };
     let few_us = median_edit(snapshot.clone());
     // Just below the size at which the change is merged into the base; a changed row counts as one gone and one new.
-    let pending = every(rows / 15_000.min(rows / 40).max(1));
+    let pending = every(rows / 8_000.min(rows / 40).max(1));
     let pending_rows = pending.len();
     let rstar_us = rstar_edit(&pending);
     let many_us = median_edit(snapshot.apply(2, pending, Vec::new()));
