@@ -32,11 +32,13 @@ impl Leaf {
         }
         let stage = Stage::new(city);
         let features = candidates(&stage, group, tile);
-        let rect = tile.rect();
         if group == Group::Ground {
             return Self::ground(&stage, tile, &features);
         }
-        let (east, north) = rect.centre();
+        if features.is_empty() {
+            return None;
+        }
+        let (east, north) = tile.rect().centre();
         let mut builder = Builder::new(tile, stage.at_ground(east, north, 0.0).0.up);
         for (class, feature) in &features {
             solid(&mut builder, &stage, &mut Owner::new(class, feature), tile);
@@ -45,6 +47,9 @@ impl Leaf {
     }
 
     fn ground(stage: &Stage<'_>, tile: TileId, features: &[(&Class, Arc<Feature>)]) -> Option<Self> {
+        if features.is_empty() && !Terrain::is_known_in(stage, tile) {
+            return None;
+        }
         let terrain = Terrain::of(stage, tile);
         let mut builder = Builder::new(tile, terrain.middle_up());
         let mut owners: Vec<Owner<'_>> = features.iter().map(|(class, feature)| Owner::new(class, feature)).collect();

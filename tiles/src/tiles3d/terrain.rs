@@ -28,6 +28,15 @@ pub(crate) struct Terrain {
 }
 
 impl Terrain {
+    /// Is anything known of the ground here? Looked up at every fourth node only: most leaves beyond a city's terrain are
+    /// told by this.
+    pub fn is_known_in(stage: &Stage<'_>, leaf: TileId) -> bool {
+        let rect = leaf.rect();
+        let every = 4.0 * STEP_M;
+        let at = |i: i32| f64::from(i) * every;
+        (0..=4).any(|row| (0..=4).any(|column| stage.at_ground(rect.west + at(column), rect.south + at(row), 0.0).1.is_some()))
+    }
+
     pub fn of(stage: &Stage<'_>, leaf: TileId) -> Self {
         let rect = leaf.rect();
         let mut up = Vec::with_capacity(WIDE * WIDE);
