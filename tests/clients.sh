@@ -46,6 +46,7 @@ check "with the key it is taken" status_is 200 -X POST "$url/readings" -H "Autho
 
 "$tests/../.build/npm.sh" "$tests/tiles3d"
 check "every glb passes gltf-validator" node "$tests/tiles3d/validate.mjs" "$url"
+check "all tiles together hold the store's features, within 5 cm" node "$tests/tiles3d/compare.mjs" "$url"
 check "CesiumJS loads the tileset and picks a known id" node "$tests/tiles3d/cesium.mjs" "$url" "$out/cesium.png"
 "$tests/../.build/npm.sh" "$tests/browser"
 check "the console in a browser" node "$tests/browser/run.mjs" --server "$url" --key "$key" --out "$out"

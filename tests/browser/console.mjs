@@ -96,6 +96,8 @@ export async function consoleChecks(browser, run) {
     await panel().waitFor({ timeout: 5000 });
     await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 5000 });
     const one = catalogue.classes.find((one) => one.id === 'hydrant');
+    // The id stands there at once; the attributes come with the answer.
+    await panel().getByText(one.attributes.find((attribute) => attribute.id === 'diameter_mm').label.zh).waitFor({ timeout: 5000 });
     const text = (await panel().innerText()).replace(/\s+/g, ' ');
     assert.ok(text.includes(hydrant.properties.code), `the code ${hydrant.properties.code} is not on the page: ${text}`);
     for (const attribute of one.attributes) assert.ok(text.includes(attribute.label.zh), `${attribute.id} is not named`);
