@@ -93,11 +93,11 @@ export async function consoleChecks(browser, run) {
     const [x, y] = await pixel([lon, lat]);
     await page.mouse.click(x, y);
     // A live pin on the same spot is the hydrant, too.
-    await panel().waitFor({ timeout: 5000 });
-    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 5000 });
+    await panel().waitFor({ timeout: 20000 });
+    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 20000 });
     const one = catalogue.classes.find((one) => one.id === 'hydrant');
     // The id stands there at once; the attributes come with the answer.
-    await panel().getByText(one.attributes.find((attribute) => attribute.id === 'diameter_mm').label.zh).waitFor({ timeout: 5000 });
+    await panel().getByText(one.attributes.find((attribute) => attribute.id === 'diameter_mm').label.zh).waitFor({ timeout: 20000 });
     const text = (await panel().innerText()).replace(/\s+/g, ' ');
     assert.ok(text.includes(hydrant.properties.code), `the code ${hydrant.properties.code} is not on the page: ${text}`);
     for (const attribute of one.attributes) assert.ok(text.includes(attribute.label.zh), `${attribute.id} is not named`);
@@ -117,7 +117,7 @@ export async function consoleChecks(browser, run) {
     await look(pipe.middle, 20);
     const [x, y] = await pixel(pipe.middle);
     await page.mouse.click(x, y);
-    await page.waitForFunction((id) => document.querySelector('aside')?.textContent.includes(id), pipe.code, { timeout: 5000 });
+    await page.waitForFunction((id) => document.querySelector('aside')?.textContent.includes(id), pipe.code, { timeout: 20000 });
     return pipe.id;
   });
 
@@ -199,17 +199,17 @@ export async function consoleChecks(browser, run) {
     await page.locator('canvas.maplibregl-canvas').focus();
     await page.keyboard.press('/');
     await page.keyboard.type(manhole.properties.code, { delay: 15 });
-    await page.getByRole('option').first().waitFor({ timeout: 5000 });
+    await page.getByRole('option').first().waitFor({ timeout: 20000 });
     await picture('search');
     await page.keyboard.press('Enter');
-    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), manhole.id, { timeout: 5000 });
+    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), manhole.id, { timeout: 20000 });
     await settled();
     const [lon, lat] = manhole.geometry.coordinates;
     const [x, y] = await pixel([lon, lat]);
     assert.ok(x > 330 && x < 1070 && y > 60 && y < 870, `the manhole is not in the free part of the screen: ${x}, ${y}`);
     await page.keyboard.press('/');
     await page.keyboard.type('不存在的设施', { delay: 5 });
-    await page.getByText('没有找到').first().waitFor({ timeout: 5000 });
+    await page.getByText('没有找到').first().waitFor({ timeout: 20000 });
     await page.keyboard.press('Escape');
     return manhole.id;
   });
@@ -229,7 +229,7 @@ export async function consoleChecks(browser, run) {
       await page.waitForFunction(
         ({ wire, severity }) => window.citytwinConsole.map.queryRenderedFeatures({ layers: ['live-pins'] }).some((pin) => pin.properties.wire === wire && pin.properties.severity === severity),
         { wire: target.wire, severity: target.severity },
-        { timeout: 2000, polling: 30 },
+        { timeout: 15000, polling: 30 },
       );
       const taken = performance.now() - sent;
       const [x, y] = await pixel(target.position);
@@ -247,22 +247,22 @@ export async function consoleChecks(browser, run) {
         if (trial > 0) await run.post('/readings', [{ datastream: target.code, time: new Date().toISOString(), value: target.high * 1.5 + 1 }]);
         const row = page.locator('.side li', { hasText: target.host }).filter({ hasText: '确认' }).first();
         try {
-          await row.waitFor({ timeout: 3000 });
+          await row.waitFor({ timeout: 15000 });
           if ((await page.locator('.sign .tool').innerText()) !== '已登录') {
             await row.getByRole('button', { name: /确认报警/ }).click();
             await page.locator('#sign-key').fill('wrong');
             await page.getByRole('dialog').getByRole('button', { name: '登录' }).click();
-            await page.getByText('密钥不正确').waitFor({ timeout: 5000 });
+            await page.getByText('密钥不正确').waitFor({ timeout: 20000 });
             await page.locator('#sign-key').fill(run.key);
             await page.getByRole('dialog').getByRole('button', { name: '登录' }).click();
-            await page.locator('.sign .tool', { hasText: '已登录' }).waitFor({ timeout: 5000 });
+            await page.locator('.sign .tool', { hasText: '已登录' }).waitFor({ timeout: 20000 });
             await page.keyboard.press('Escape');
           }
-          await row.locator('.jump').click({ timeout: 2000 });
-          await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), target.host, { timeout: 5000 });
+          await row.locator('.jump').click({ timeout: 15000 });
+          await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), target.host, { timeout: 20000 });
           await picture('alarms');
-          await row.getByRole('button', { name: /确认报警/ }).click({ timeout: 2000 });
-          await page.locator('.side li', { hasText: target.host }).filter({ hasText: '已确认' }).first().waitFor({ timeout: 3000 });
+          await row.getByRole('button', { name: /确认报警/ }).click({ timeout: 15000 });
+          await page.locator('.side li', { hasText: target.host }).filter({ hasText: '已确认' }).first().waitFor({ timeout: 15000 });
           break;
         } catch (failure) {
           if (trial === 3) throw failure;
@@ -276,13 +276,13 @@ export async function consoleChecks(browser, run) {
       const text = await panel().innerText();
       assert.ok(text.includes('实时数值') && text.includes(target.unit), text);
       if (target.simulated) assert.ok(text.includes('模拟数据'), 'simulated data is not labelled');
-      await panel().locator('svg path[d^="M"]').first().waitFor({ state: 'attached', timeout: 5000 });
+      await panel().locator('svg path[d^="M"]').first().waitFor({ state: 'attached', timeout: 20000 });
     });
   }
 
   await run.check('history of a facility is shown', async () => {
     await panel().getByRole('button', { name: '查看历史版本' }).click();
-    await panel().locator('.version').first().waitFor({ timeout: 5000 });
+    await panel().locator('.version').first().waitFor({ timeout: 20000 });
     return (await panel().locator('.version').first().innerText()).replace(/\s+/g, ' ');
   });
 
@@ -322,7 +322,7 @@ export async function consoleChecks(browser, run) {
     const hydrant = (await run.get('/collections/hydrant/items?limit=1')).features[0];
     await look(hydrant.geometry.coordinates.slice(0, 2), 19);
     await page.keyboard.press('Enter');
-    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 5000 });
+    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 20000 });
   });
 
   await run.check('axe finds nothing wrong (names, roles, contrast), desk', async () => {
@@ -375,7 +375,7 @@ export async function consoleChecks(browser, run) {
     await settled(page);
     const [x, y] = await pixel(position, page);
     await page.touchscreen.tap(x, y);
-    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 5000 });
+    await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), hydrant.id, { timeout: 20000 });
     await settled(page);
     const [, after] = await pixel(position, page);
     const top = await page.evaluate(() => document.querySelector('aside').getBoundingClientRect().top);
