@@ -142,7 +142,7 @@ export async function consoleChecks(browser, run) {
         return map.getFeatureState({ source, sourceLayer: layer, id }).risk !== undefined;
       },
       { id: wire(pipe.id), layer: pipe.class },
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     );
     await settled();
     const state = await page.evaluate(
@@ -173,7 +173,7 @@ export async function consoleChecks(browser, run) {
     assert.ok(values.length > 0, 'no building is judged');
     await page.locator('.analysis', { hasText: overlay.label.zh }).locator('label').click();
     await look(catalogue.city.origin, 15.6, 0);
-    await page.waitForFunction(() => window.citytwinConsole.map.queryRenderedFeatures({ layers: ['area-hydrant_coverage'] }).length > 0, null, { timeout: 15_000 });
+    await page.waitForFunction(() => window.citytwinConsole.map.queryRenderedFeatures({ layers: ['area-hydrant_coverage'] }).length > 0, null, { timeout: 30_000 });
     // One building of each verdict: its roof has the legend's hue, and its state is the server's byte.
     for (const wanted of [254, 0]) {
       const roof = await roofOf(run, values.filter(([, byte]) => byte === wanted), numbers);
@@ -342,11 +342,11 @@ export async function consoleChecks(browser, run) {
   // Last: a broken line makes the browser itself complain.
   await run.check('a lost connection is said, and mended', async () => {
     await context.setOffline(true);
-    await page.getByText('这台设备没有网络').first().waitFor({ timeout: 10_000 });
+    await page.getByText('这台设备没有网络').first().waitFor({ timeout: 30_000 });
     await picture('offline');
     await context.setOffline(false);
     await page.locator('.pill.open').waitFor({ timeout: 20_000 });
-    await page.locator('.banner').waitFor({ state: 'detached', timeout: 10_000 });
+    await page.locator('.banner').waitFor({ state: 'detached', timeout: 30_000 });
   });
   assert.deepEqual(record.foreign, []);
   await context.close();
