@@ -232,6 +232,7 @@ export async function consoleChecks(browser, run) {
         { timeout: 15000, polling: 30 },
       );
       const taken = performance.now() - sent;
+      assert.ok(taken < 2000, `${Math.round(taken)} ms`);
       const [x, y] = await pixel(target.position);
       // Beside the mark in the middle.
       const [colour] = await colours(page, [[x + 7, y]]);
