@@ -26,6 +26,6 @@ fi
 cat <<SH
 export RUSTC="$dir/usr/bin/rustc"
 export LD_LIBRARY_PATH="$dir/usr/lib/x86_64-linux-gnu"
-export RUSTC_BOOTSTRAP=1
+export RUSTC_BOOTSTRAP="1"
 export WEB_BUILD_STD="-Zbuild-std=std,panic_abort"
 SH
