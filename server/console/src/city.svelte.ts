@@ -4,7 +4,7 @@ import { ask, sentence } from './api';
 import { parseId, publicId, splitWire, wireId } from './ids';
 import type { Catalogue, City, Class } from './wire';
 
-/** Groups in the order of the layer list; a class without one stands under boundaries, a city's own at the end. */
+/** Groups in the order of the layer list. A class without one stands with the facilities, or with the boundaries; a city's own at the end. */
 const GROUPS = ['ground', 'buildings', 'structures', 'furniture', 'net_water', 'net_gas', 'net_drainage', 'net_other', 'base', 'own'] as const;
 export type GroupName = (typeof GROUPS)[number];
 
@@ -64,7 +64,8 @@ class CityBook {
 export function groupOf(one: Class): GroupName {
   const group = one.group as GroupName | null | undefined;
   if (group && GROUPS.includes(group)) return group;
-  return one.no >= FIRST_OWN_CLASS ? 'own' : 'base';
+  if (one.no >= FIRST_OWN_CLASS) return 'own';
+  return one.domain === 'base' ? 'base' : 'furniture';
 }
 
 export const cityBook = new CityBook();

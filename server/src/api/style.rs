@@ -32,11 +32,11 @@ pub async fn style(State(app): State<App>, Path(name): Path<String>, headers: He
     }
     let mut drawn: Vec<_> = view.city.classes().iter().filter(|class| class.geometry != GeometryKind::None).collect();
     drawn.sort_by_key(|class| (order(class), class.no));
+    let config = app.store.config();
     let mut layers = vec![object!({"id": "background", "type": "background", "paint": {"background-color": BACKGROUND}})];
     for class in drawn {
-        layers.extend(class_layers(class));
+        layers.extend(class_layers(class, config.origin[1]));
     }
-    let config = app.store.config();
     let mut source = object!({
         "type": "vector",
         "tiles": [format!("{base}/xyz/all/{{z}}/{{x}}/{{y}}.mvt")],
@@ -79,7 +79,7 @@ fn order(class: &Class) -> u8 {
     }
 }
 
-fn class_layers(class: &Class) -> Vec<Json> {
+fn class_layers(class: &Class, lat: f64) -> Vec<Json> {
     let [r, g, b] = class.symbol.colour;
     let colour = format!("#{r:02x}{g:02x}{b:02x}");
     let layer = |id: String, kind: &str, paint: Json| {
@@ -107,13 +107,15 @@ fn class_layers(class: &Class) -> Vec<Json> {
             vec![layer(id, "line", object!({"line-color": colour, "line-width": 1.2, "line-dasharray": [4, 3]}))]
         }
         (GeometryKind::Area, _) => vec![layer(id, "fill", object!({"fill-color": colour, "fill-opacity": 0.8}))],
-        (GeometryKind::Line, form) => line_layers(class, form, &colour, &layer),
+        (GeometryKind::Line, form) => line_layers(class, form, lat, &layer),
         (GeometryKind::Point, _) => {
+            // Small where a class begins to be drawn: manholes stand close.
+            let from = class.symbol.min_zoom;
             let paint = object!({
                 "circle-color": colour,
-                "circle-radius": ["interpolate", ["linear"], ["zoom"], 13, 1.5, 16, 4, 19, 8],
+                "circle-radius": ["interpolate", ["linear"], ["zoom"], from, 1.8, from + 2, 4, from + 5, 8],
                 "circle-stroke-color": "#ffffff",
-                "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 14, 0, 16, 1],
+                "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], from, 0, from + 2, 1],
             });
             vec![layer(id, "circle", paint)]
         }
@@ -121,31 +123,62 @@ fn class_layers(class: &Class) -> Vec<Json> {
     }
 }
 
-/// Planned lines are drawn dashed beside the others, where the class says what is planned.
-fn line_layers(class: &Class, form: &Form, colour: &str, layer: &dyn Fn(String, &str, Json) -> Json) -> Vec<Json> {
-    let width = match form {
-        Form::Ribbon { .. } | Form::Deck { .. } => object!(["interpolate", ["exponential", 1.6], ["zoom"], 10, 0.8, 14, 3, 18, 18]),
-        Form::Bore { .. } => object!(["interpolate", ["exponential", 1.6], ["zoom"], 10, 0.8, 14, 3, 18, 14]),
-        _ => object!(["interpolate", ["linear"], ["zoom"], 12, 0.8, 16, 2.2, 19, 5]),
+/// Roads, bridges and tunnels as wide as they are; pipes as hair lines that gain weight as one comes near. Planned lines
+/// are dashed, where the class says what is planned.
+fn line_layers(class: &Class, form: &Form, lat: f64, layer: &dyn Fn(String, &str, Json) -> Json) -> Vec<Json> {
+    let [r, g, b] = class.symbol.colour;
+    let colour = format!("#{r:02x}{g:02x}{b:02x}");
+    let (width, opacity) = match form {
+        Form::Ribbon { width_m } | Form::Deck { width_m } | Form::Bore { width_m } => (true_width(width_m, lat, 0.0), object!(1)),
+        _ => (
+            object!(["interpolate", ["linear"], ["zoom"], 13, 0.6, 16, 1.8, 19, 5]),
+            object!(["interpolate", ["linear"], ["zoom"], 13, 0.45, 15.5, 1]),
+        ),
     };
-    let paint = |dashes: Option<Json>| {
-        let mut paint = object!({"line-color": colour, "line-width": width});
-        if let Some(dashes) = dashes {
-            paint["line-dasharray"] = dashes;
+    let line = |id: &str, colour: &str, width: &Json, dashes: Option<Json>| {
+        let mut paint = object!({"line-color": colour, "line-width": width, "line-opacity": opacity});
+        match dashes {
+            Some(dashes) => {
+                paint["line-dasharray"] = dashes;
+                layer(id.to_owned(), "line", paint)
+            }
+            // Round ends would close the gaps between dashes.
+            None => {
+                let mut line = layer(id.to_owned(), "line", paint);
+                line["layout"] = object!({"line-cap": "round", "line-join": "round"});
+                line
+            }
         }
-        paint
     };
-    let through = matches!(form, Form::Bore { .. }).then(|| object!([2, 1]));
-    let round = object!({"line-cap": "round", "line-join": "round"});
-    let mut main = layer(class.id.clone(), "line", paint(through.clone()));
-    if through.is_none() {
-        main["layout"] = round;
+    let mut main = match form {
+        // The edge in the class's colour, the carriageway in a tint of it, so that pipes below it can be told apart.
+        Form::Ribbon { width_m } => {
+            let tint = |channel: u8| 255 - (255 - channel) / 4;
+            let inside = format!("#{:02x}{:02x}{:02x}", tint(r), tint(g), tint(b));
+            vec![line(&format!("{}-edge", class.id), &colour, &true_width(width_m, lat, 1.2), None), line(&class.id, &inside, &width, None)]
+        }
+        Form::Bore { .. } => vec![line(&class.id, &colour, &width, Some(object!([1.2, 0.6])))],
+        _ => vec![line(&class.id, &colour, &width, None)],
+    };
+    if class.attribute("state").is_some_and(|state| state.in_tiles) {
+        for layer in &mut main {
+            layer["filter"] = object!(["!=", ["get", "state"], "planned"]);
+        }
+        let mut planned = line(&format!("{}-planned", class.id), &colour, &width, Some(object!([1.5, 1.5])));
+        planned["filter"] = object!(["==", ["get", "state"], "planned"]);
+        main.push(planned);
     }
-    if !class.attribute("state").is_some_and(|state| state.in_tiles) {
-        return vec![main];
-    }
-    main["filter"] = object!(["!=", ["get", "state"], "planned"]);
-    let mut planned = layer(format!("{}-planned", class.id), "line", paint(Some(object!([1.5, 1.5]))));
-    planned["filter"] = object!(["==", ["get", "state"], "planned"]);
-    vec![main, planned]
+    main
+}
+
+/// A width in metres as pixels at every zoom, never thinner than can be seen; `edge` pixels more on both sides together.
+fn true_width(width_m: &str, lat: f64, edge: f64) -> Json {
+    const EQUATOR_M: f64 = 40_075_016.686;
+    const TILE_PX: f64 = 512.0;
+    const UNKNOWN_WIDTH_M: f64 = 6.0;
+    let pixels = |zoom: i32| {
+        let per_metre = TILE_PX * f64::from(zoom).exp2() / (EQUATOR_M * lat.to_radians().cos());
+        object!(["+", ["max", 0.8, ["*", ["coalesce", ["get", width_m], UNKNOWN_WIDTH_M], per_metre]], edge])
+    };
+    object!(["interpolate", ["exponential", 2], ["zoom"], 10, pixels(10), 22, pixels(22)])
 }

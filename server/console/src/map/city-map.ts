@@ -18,7 +18,8 @@ import type { Changed, Class, Overlay, Position, Severity } from '../wire';
 import type { Place } from '../place';
 import { alarmMark, disc, FRESH_COLOUR, PIXEL_RATIO, QUIET_COLOUR, SEVERITY_COLOUR } from './icons';
 import { AREAS, byClass, colourOf, colourProperty, WIDE_LINE } from './overlay';
-import { athome, CHINESE_FONT, FONT, layersByClass, minZoom, nameLayers, sourceLayer } from './style';
+import { anchor } from './anchors';
+import { areaNames, athome, CHINESE_FONT, FONT, layersByClass, minZoom, NAMED_AREAS, nameLayers, sourceLayer } from './style';
 import { tilesOf } from './tiles';
 
 setWorkerUrl(workerUrl);
@@ -146,6 +147,28 @@ export class CityMap {
     });
   }
 
+  /** Writes the names of areas, one to each; `items` are all that the city has of the class. */
+  setNames(of: string, items: { geometry: GeoJSON.Geometry | null; properties: Record<string, unknown> }[]) {
+    const about = NAMED_AREAS.find((one) => one.class === of);
+    if (!about || !this.layers.has(of)) return;
+    const features = items.flatMap(({ geometry, properties }): GeoJSON.Feature[] => {
+      const at = geometry && anchor(geometry);
+      return at && properties['name'] ? [{ type: 'Feature', geometry: { type: 'Point', coordinates: at }, properties: { name: properties['name'] } }] : [];
+    });
+    const data: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features };
+    this.whenReady(() => {
+      const id = `name-${of}`;
+      const source = this.map.getSource<GeoJSONSource>(id);
+      if (source) {
+        void source.setData(data);
+        return;
+      }
+      this.map.addSource(id, { type: 'geojson', data });
+      this.map.addLayer(areaNames(of, id, about.colour, about.minzoom), 'live-flash');
+      if (this.#hidden.has(of)) this.map.setLayoutProperty(id, 'visibility', 'none');
+    });
+  }
+
   /** Point classes with a picture: the style's disc far away, the picture near. */
   #withPictures(layers: LayerSpecification[]): LayerSpecification[] {
     const pictured = new Set(layers.filter((layer) => layer.type === 'symbol').map(sourceLayer));
@@ -153,6 +176,8 @@ export class CityMap {
       const of = sourceLayer(layer);
       const one = of ? this.#classesById.get(of) : undefined;
       if (!one || layer.type !== 'circle' || pictured.has(of) || one.geometry !== 'point') return [layer];
+      // A sensor is its live pin; what the tile says of it stays small below.
+      if (of === 'sensor') return [{ ...layer, paint: { ...layer.paint, 'circle-radius': 3 } }];
       const near = Math.max(16, (layer.minzoom ?? 0) + 1);
       return [
         { ...layer, maxzoom: near },
@@ -164,7 +189,7 @@ export class CityMap {
           minzoom: near,
           layout: {
             'icon-image': `class:${one.id}`,
-            'icon-size': ['interpolate', ['linear'], ['zoom'], 16, 0.62, 18, 1, 20, 1.3],
+            'icon-size': ['interpolate', ['linear'], ['zoom'], 16, 0.6, 18, 0.9, 20, 1.2],
             'icon-allow-overlap': true,
             'icon-ignore-placement': true,
           },
@@ -230,8 +255,8 @@ export class CityMap {
       layout: { 'circle-sort-key': ['get', 'order'] },
       paint: {
         'circle-color': bySeverity,
-        'circle-radius': ['interpolate', ['linear'], ['zoom'], 12, ['case', alarmed, 8, 3], 16, ['case', alarmed, 10, 5.5]],
-        'circle-stroke-width': ['case', alarmed, 2, 1.8],
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 12, ['case', alarmed, 8, 1.8], 14.5, ['case', alarmed, 9, 3.2], 16.5, ['case', alarmed, 10, 5.5]],
+        'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], 13, ['case', alarmed, 2, 0.8], 16, ['case', alarmed, 2, 1.8]],
         // Neither fresh nor in alarm: a hollow grey ring.
         'circle-stroke-color': ['case', alarmed, '#ffffff', ['match', ['get', 'fresh'], 'fresh', '#ffffff', QUIET_COLOUR]],
       },

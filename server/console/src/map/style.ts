@@ -57,7 +57,7 @@ export function minZoom(layers: LayerSpecification[]): number {
   return Math.min(...layers.map((layer) => layer.minzoom ?? 0));
 }
 
-/** Names along streets and rivers and in parks, for a style that brings none. */
+/** Names along streets, bridges and tunnels, for a style that brings none. */
 export function nameLayers(style: StyleSpecification): LayerSpecification[] {
   const byClass = layersByClass(style.layers);
   const paint = { 'text-color': '#4b5560', 'text-halo-color': '#ffffff', 'text-halo-width': 1.8 };
@@ -74,24 +74,26 @@ export function nameLayers(style: StyleSpecification): LayerSpecification[] {
       paint,
     };
   };
-  const inside = (of: string, minzoom: number, colour: string): LayerSpecification | null => {
-    const base = byClass.get(of)?.find((layer) => layer.type !== 'symbol');
-    if (!base || byClass.get(of)!.some((layer) => layer.type === 'symbol') || !('source' in base)) return null;
-    return {
-      id: `name-${of}`,
-      type: 'symbol',
-      source: base.source as string,
-      'source-layer': of,
-      minzoom,
-      layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 12, 'text-max-width': 8, 'text-padding': 40 },
-      paint: { ...paint, 'text-color': colour },
-    };
-  };
   return [
-    inside('water_area', 14, '#2f6690'),
-    inside('park', 14.5, '#3d6b35'),
     along('road', 14.5, 12),
     along('bridge', 15, 12),
     along('tunnel', 15, 12),
   ].filter((layer) => layer !== null);
+}
+
+/** Areas that are called by their name, with the colour of the name and the zoom from which it is written. */
+export const NAMED_AREAS: { class: string; colour: string; minzoom: number }[] = [
+  { class: 'water_area', colour: '#2f6690', minzoom: 13 },
+  { class: 'park', colour: '#3d6b35', minzoom: 14 },
+];
+
+export function areaNames(of: string, source: string, colour: string, minzoom: number): LayerSpecification {
+  return {
+    id: `name-${of}`,
+    type: 'symbol',
+    source,
+    minzoom,
+    layout: { 'text-field': ['get', 'name'], 'text-font': FONT, 'text-size': 12.5, 'text-max-width': 8 },
+    paint: { 'text-color': colour, 'text-halo-color': '#ffffff', 'text-halo-width': 1.8 },
+  };
 }

@@ -64,7 +64,7 @@ export const en: Record<keyof typeof zh, string> = {
   'group.net_gas': 'Gas',
   'group.net_drainage': 'Drainage',
   'group.net_other': 'Other networks',
-  'group.base': 'Boundaries',
+  'group.base': 'Districts and addresses',
   'group.own': 'Own layers',
 
   'overlays.title': 'Analyses',

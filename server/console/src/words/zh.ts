@@ -62,7 +62,7 @@ export const zh = {
   'group.net_gas': '燃气管网',
   'group.net_drainage': '排水管网',
   'group.net_other': '其他管线',
-  'group.base': '行政区划',
+  'group.base': '区划与地址',
   'group.own': '自有图层',
 
   'overlays.title': '专题分析',
