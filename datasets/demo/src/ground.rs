@@ -145,11 +145,11 @@ impl Ground {
         Plan::new(x * self.turn.e - y * self.turn.n, x * self.turn.n + y * self.turn.e)
     }
 
-    /// The inverse of [`Ground::plan`]. Each round shrinks the error at least tenfold, so twenty reach the last bits.
+    /// The inverse of [`Ground::plan`]. Each round shrinks the error at least tenfold, so a dozen reach the last bits.
     pub fn lattice(&self, p: Plan) -> Lattice {
         let (x, y) = (p.e * self.turn.e + p.n * self.turn.n, p.n * self.turn.e - p.e * self.turn.n);
         let (mut u, mut v) = (x, y);
-        for _ in 0..20 {
+        for _ in 0..12 {
             u = x - self.down[0].at(v) - self.down[1].at(v);
             v = y - self.across[0].at(u) - self.across[1].at(u);
         }

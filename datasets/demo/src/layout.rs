@@ -402,20 +402,12 @@ impl Layout {
         }
     }
 
-    pub fn is_along_river(&self, row: usize) -> bool {
-        row == self.south_bank || row == self.south_bank + 1
-    }
-
     /// The node nearest to a place on the lattice.
     pub fn nearest_node(&self, p: Lattice) -> Node {
         let nearest = |lines: &[Street], x: f64| {
             (0..lines.len()).min_by(|a, b| (lines[*a].at - x).abs().total_cmp(&(lines[*b].at - x).abs())).expect("a town has streets")
         };
         Node { i: nearest(&self.columns, p.u), j: nearest(&self.rows, p.v) }
-    }
-
-    pub fn is_street(&self, edge: Edge) -> bool {
-        self.edges.binary_search(&(edge, EdgeKind::Street)).is_ok()
     }
 
     pub fn streets(&self) -> impl Iterator<Item = Edge> + '_ {

@@ -31,7 +31,6 @@ const HEAD_LOSS: f64 = 0.0035;
 pub struct Water {
     pub hydrants: Vec<Hydrant>,
     pub mains: Vec<Main>,
-    pub valves: Vec<(String, Plan)>,
     pub source: Option<(String, Plan, f64)>,
     /// Middle of the planted gap in hydrant coverage.
     pub gap: Option<Plan>,
@@ -45,12 +44,20 @@ pub struct Hydrant {
     pub pressure_kpa: f64,
 }
 
+#[derive(Debug)]
+pub struct Valve {
+    pub code: String,
+    pub at: Plan,
+    pub ground_m: f64,
+}
+
 /// A pipe that a gauge may sit on.
 #[derive(Debug)]
 pub struct Main {
     pub code: String,
     pub middle: Plan,
-    pub middle_m: f64,
+    /// Of the ground above its middle: a gauge's box stands there.
+    pub ground_m: f64,
     pub diameter_mm: i64,
     pub pressure_kpa: f64,
     pub breaks: i64,
@@ -93,7 +100,6 @@ pub fn emit_water(layout: &Layout, out: &mut Emitter) -> Result<Water, SinkError
         net.valve_ends(layout, *edge, *kind, &line, [&pieces[0].code, &pieces[pieces.len() - 1].code], diameter_mm, laid.year, out)?;
         water.mains.extend(pieces);
     }
-    water.valves = std::mem::take(&mut net.valves);
     water.source = Some(water_works(layout, &net, entry, out)?);
     Ok(water)
 }
@@ -101,7 +107,7 @@ pub fn emit_water(layout: &Layout, out: &mut Emitter) -> Result<Water, SinkError
 #[derive(Debug, Default)]
 pub struct Gas {
     pub mains: Vec<Main>,
-    pub valves: Vec<(String, Plan)>,
+    pub valves: Vec<Valve>,
     pub regulator: Option<(String, Plan, f64)>,
 }
 
@@ -131,7 +137,7 @@ struct Net {
     nodes: BTreeMap<Node, (String, Plan)>,
     /// Ends of edges that carry a valve: all but one at a junction, so that any pipe can be shut off.
     valved: BTreeSet<(Edge, Node)>,
-    valves: Vec<(String, Plan)>,
+    valves: Vec<Valve>,
 }
 
 impl Net {
@@ -192,9 +198,9 @@ impl Net {
         year: i64,
         out: &mut Emitter,
     ) -> Result<(), SinkError> {
-        let (class, prefix, cover_m) = match self.service {
-            Service::Water => ("water_valve", "JPF", WATER_COVER_M),
-            _ => ("gas_valve", "TRF", GAS_COVER_M),
+        let (class, prefix) = match self.service {
+            Service::Water => ("water_valve", "JPF"),
+            _ => ("gas_valve", "TRF"),
         };
         let length = line_length(line);
         for (node, s, pipe) in [(edge.from, VALVE_DISTANCE_M, pipes[0]), (edge.to(), length - VALVE_DISTANCE_M, pipes[1])] {
@@ -219,8 +225,10 @@ impl Net {
                 .set("operable", if year < 1985 && random.chance(0.08) { "stiff" } else { "ok" })
                 .set("pipe", pipe)
                 .set("node", self.code(node));
-            out.point(row, at, layout.ground.height(at) - cover_m)?;
-            self.valves.push((code, at));
+            // What a crew sees of it, the lid of its box, lies in the street.
+            let ground_m = layout.ground.height(at);
+            out.point(row, at, ground_m)?;
+            self.valves.push(Valve { code, at, ground_m });
         }
         Ok(())
     }
@@ -290,8 +298,8 @@ fn water_pipe(
     let breaks = stock::breaks(random, &laid, Service::Water, length_m);
     let row = pipe_row("water_pipe", &code, diameter_mm, &laid, WATER_COVER_M, length_m, breaks, ends).set("pressure_kpa", pressure_kpa);
     out.line(row, &axis)?;
-    let middle_m = layout.ground.height(middle) - WATER_COVER_M;
-    Ok(Main { code, middle, middle_m, diameter_mm, pressure_kpa, breaks, length_m })
+    let ground_m = layout.ground.height(middle);
+    Ok(Main { code, middle, ground_m, diameter_mm, pressure_kpa, breaks, length_m })
 }
 
 #[expect(clippy::too_many_arguments, reason = "a pipe is where it lies, what it is made of and what it joins")]
@@ -313,8 +321,8 @@ fn gas_pipe(
     let row = pipe_row("gas_pipe", code, diameter_mm, &laid, GAS_COVER_M, length_m, breaks, [&ends[0], &ends[1]])
         .set("pressure_level", "medium_b");
     out.line(row, &axis)?;
-    let middle_m = layout.ground.height(middle) - GAS_COVER_M;
-    Ok(Main { code: code.to_owned(), middle, middle_m, diameter_mm, pressure_kpa: 180.0, breaks, length_m })
+    let ground_m = layout.ground.height(middle);
+    Ok(Main { code: code.to_owned(), middle, ground_m, diameter_mm, pressure_kpa: 180.0, breaks, length_m })
 }
 
 /// What every pipe says of itself.

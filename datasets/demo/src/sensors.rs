@@ -5,7 +5,7 @@ use crate::drains::{Drains, Manhole};
 use crate::emit::{Emitter, Row};
 use crate::geodesy::round_to;
 use crate::layout::Layout;
-use crate::mains::{Gas, Hydrant, Main, Water};
+use crate::mains::{Gas, Hydrant, Main, Valve, Water};
 use crate::places::{Places, RIVER_CODE};
 use crate::plan::Plan;
 use crate::random::Random;
@@ -159,7 +159,7 @@ fn hydrants(layout: &Layout, water: &Water, watch: &mut Watch, script: &mut Scri
 /// Pressure on every twentieth pipe; flow too on the large ones.
 fn water_mains(water: &Water, watch: &mut Watch) -> Result<(), SinkError> {
     for main in water.mains.iter().filter(|main| main.length_m > 20.0).step_by(20) {
-        let Main { code, middle, middle_m, diameter_mm, pressure_kpa, .. } = main;
+        let Main { code, middle, ground_m, diameter_mm, pressure_kpa, .. } = main;
         let pressure = Stream {
             property: "pressure",
             baseline: *pressure_kpa,
@@ -183,7 +183,7 @@ fn water_mains(water: &Water, watch: &mut Watch) -> Result<(), SinkError> {
         };
         let streams: &[Stream] = if *diameter_mm >= 200 { &[pressure, flow] } else { &[pressure] };
         let kind = if streams.len() > 1 { "flow_meter" } else { "pressure_gauge" };
-        watch.sensor(kind, &format!("供水管网测点 {code}"), &Host { code, at: *middle, z: *middle_m }, streams)?;
+        watch.sensor(kind, &format!("供水管网测点 {code}"), &Host { code, at: *middle, z: *ground_m }, streams)?;
     }
     if let Some((code, at, z)) = &water.source {
         let pressure = Stream {
@@ -425,9 +425,8 @@ fn gas_supply(gas: &Gas, watch: &mut Watch) -> Result<(), SinkError> {
         };
         watch.sensor("pressure_gauge", "门站出口监测", &Host { code, at: *at, z: *z }, &[pressure, ch4])?;
     }
-    for (code, at) in gas.valves.iter().step_by(16) {
-        let z = gas.mains.iter().find(|main| main.middle.distance(*at) < 150.0).map_or(0.0, |main| main.middle_m);
-        watch.sensor("gas_detector", &format!("燃气阀井 {code}"), &Host { code, at: *at, z }, &[ch4])?;
+    for Valve { code, at, ground_m } in gas.valves.iter().step_by(16) {
+        watch.sensor("gas_detector", &format!("燃气阀井 {code}"), &Host { code, at: *at, z: *ground_m }, &[ch4])?;
     }
     Ok(())
 }

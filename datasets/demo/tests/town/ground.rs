@@ -59,7 +59,7 @@ fn terrain_covers_the_town_and_what_stands_on_it_stands_on_it() {
     for (seed, town, summary) in towns() {
         let dem = Dem::of(summary);
         assert!(dem.heights.iter().all(|height| height.is_finite() && (10.0..120.0).contains(height)), "seed {seed}");
-        for class in ["manhole", "hydrant", "ponding_point", "address", "fire_station"] {
+        for class in ["manhole", "hydrant", "water_valve", "gas_valve", "ponding_point", "address", "fire_station"] {
             for thing in town.all(class) {
                 let off = thing.at()[2] - dem.height(thing.at());
                 assert!(off.abs() < 0.5, "seed {seed}: {} {} is {off:.2} m off the ground", class, thing.code());
