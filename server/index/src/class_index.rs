@@ -5,8 +5,8 @@
 //! merged: both are in paging order, so nothing is sorted but the table of fids.
 //!
 //! The plan was `rstar` for both. Measured (`make bench`, a million rows, a busy 2-core machine): a box query takes half of
-//! `rstar`'s time and gives its rows in paging order; making the change anew at an edit takes 0.5 ms with 15 000 edits pending,
-//! where copying an `rstar` tree of them takes 0.3 ms, without order, ids or counts.
+//! `rstar`'s time and gives its rows in paging order; making the change anew at an edit takes 0.2 ms with 8 000 edits pending,
+//! where copying an `rstar` tree of them takes 0.1 ms, without order, ids or counts.
 
 use crate::meets::meets;
 use crate::packed::{Found, Packed, Row};
