@@ -2,6 +2,7 @@
 //! that lets running requests finish.
 
 use crate::app::{App, ended};
+use crate::patience::Patient;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -12,8 +13,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// A client that has not sent its request's head by then is let go.
-const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+/// A client that has not sent its next request's head by then is let go; a kept connection may rest that long.
+const HEAD_PATIENCE: Duration = Duration::from_secs(60);
+/// A client that takes nothing of its answer for so long is let go too.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long running requests may take when the server ends.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// After a failed accept (no file handles left), so that the loop does not spin.
@@ -45,7 +48,7 @@ pub async fn serve(app: App, listener: TcpListener, router: Router) {
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
         let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+            builder.serve_connection_with_upgrades(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), TowerToHyperService::new(router.clone())).into_owned();
         let watched = graceful.watch(connection);
         let app = app.clone();
         app.metrics.connections.add(1);

@@ -15,6 +15,7 @@ mod instruments;
 mod load;
 mod metrics;
 mod overlays;
+mod patience;
 mod problem;
 mod readings;
 mod router;

@@ -102,6 +102,11 @@ impl Overlays {
 }
 
 impl Results {
+    /// Names these results among all of the city: a new year changes them too.
+    pub fn edition(&self) -> String {
+        format!("{}-{}", self.revision, self.year)
+    }
+
     pub fn collection(&self, name: &str) -> Option<&Computed> {
         self.collections.iter().find(|computed| computed.class.id == name)
     }
@@ -152,7 +157,10 @@ pub async fn follow(app: App) {
         if app.overlays.newest().is_none_or(|results| (results.revision, results.year) != wanted) {
             let started = Instant::now();
             match app.compute.run(move || compute(&view, wanted.0, year)).await {
-                Ok(results) => app.overlays.publish(results),
+                Ok(results) => {
+                    tracing::debug!(revision = results.revision, took_ms = started.elapsed().as_millis() as u64, "risk and coverage computed");
+                    app.overlays.publish(results);
+                }
                 Err(error) => tracing::warn!(code = error.kind.code(), "risk and coverage were not computed"),
             }
             let rest = (started.elapsed() * REST_FACTOR).max(SHORTEST_REST);

@@ -12,7 +12,7 @@ use axum::response::Response;
 use citytwin_assets::Lang;
 use citytwin_index::Snapshot;
 use citytwin_model::ids::{parse_fid, parse_public_id};
-use citytwin_model::{AttributeType, Bounds, City, Class, Feature, FeatureId, GeometryKind, Revision};
+use citytwin_model::{AttributeType, Bounds, City, Class, Feature, FeatureId, GeometryKind};
 use serde_json::{Value as Json, json as object};
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ pub const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
 pub struct Collection {
     pub class: Arc<Class>,
     pub city: Snapshot,
-    /// The last revision that changed anything in it.
-    pub revision: Revision,
+    /// Changes whenever anything in it does.
+    edition: String,
     /// What its features were computed from, by their number; `None` for a class of the city.
     origins: Option<Arc<crate::overlays::Origins>>,
 }
@@ -31,7 +31,7 @@ pub struct Collection {
 impl Collection {
     pub async fn find(app: &App, view: &View, name: &str) -> ApiResult<Self> {
         if let Some(class) = view.city.class_by_id(name) {
-            return Ok(Self { class: class.clone(), city: view.city.clone(), revision: view.fresh.class(class.no), origins: None });
+            return Ok(Self { class: class.clone(), city: view.city.clone(), edition: view.fresh.class(class.no).to_string(), origins: None });
         }
         if crate::overlays::is_computed(name) {
             let results = app.overlays.results().await?;
@@ -39,7 +39,7 @@ impl Collection {
                 return Ok(Self {
                     class: computed.class.clone(),
                     city: computed.city.clone(),
-                    revision: results.revision,
+                    edition: results.edition(),
                     origins: Some(computed.origins.clone()),
                 });
             }
@@ -52,7 +52,7 @@ impl Collection {
         let of_city = |class: &Arc<Class>| Self {
             class: class.clone(),
             city: view.city.clone(),
-            revision: view.fresh.class(class.no),
+            edition: view.fresh.class(class.no).to_string(),
             origins: None,
         };
         let mut all: Vec<Self> = view.city.classes().iter().map(of_city).collect();
@@ -60,7 +60,7 @@ impl Collection {
             all.extend(results.collections.iter().map(|computed| Self {
                 class: computed.class.clone(),
                 city: computed.city.clone(),
-                revision: results.revision,
+                edition: results.edition(),
                 origins: Some(computed.origins.clone()),
             }));
         }
@@ -71,8 +71,9 @@ impl Collection {
         self.origins.is_some()
     }
 
-    pub fn tag(&self, app: &App) -> Etag {
-        Etag::new(&app.city_tag, format_args!("{}-{}", self.class.id, self.revision))
+    /// `what` tells apart what may be had of it.
+    pub fn tag(&self, app: &App, what: &str) -> Etag {
+        Etag::new(&app.city_tag, format_args!("{}{what}-{}", self.class.id, self.edition))
     }
 
     /// The public id of one of its features: of a computed one, the id of what it speaks of.

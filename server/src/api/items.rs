@@ -1,13 +1,14 @@
 //! `/collections/{c}/items`: features as GeoJSON, page by page, and one by one.
 
 use super::collections::{Collection, link};
+use super::csv::Csv;
 use super::params::Params;
 use super::reply::{Etag, GEOJSON, base_url, bytes, json};
 use crate::app::App;
 use crate::problem::{ApiError, ApiResult, Kind};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use citytwin_index::{Page, PageKey};
 use citytwin_model::{AttributeType, Class, Feature, FeatureId, Timestamp, Value};
@@ -25,20 +26,45 @@ const CHUNK_BYTES: usize = 48 << 10;
 /// A page of features.
 pub async fn list(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap, mut params: Params) -> ApiResult<Response> {
     let asked = params.clone();
+    let csv = params.take_csv(&headers)?;
     let collection = Arc::new(Collection::find(&app, &app.view(), &name).await?);
     let query = Query::take(&mut params, &collection.class)?;
-    let tag = collection.tag(&app);
+    let tag = collection.tag(&app, if csv { "csv" } else { "" });
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
     let limit = query.limit;
     let (page, collection) = app.compute.run(move || (query.run(&collection), collection)).await?;
     let base = base_url(&headers);
+    let matched = page.matched;
     let next = page.next.map(|key| page_url(&base, &name, asked.clone(), limit, &key.to_string()));
+    if csv {
+        let text = app.compute.run(move || table(&collection, &page)).await?;
+        return Ok(tag.on(with_counts(bytes(super::csv::MEDIA_TYPE, text), matched, next.as_deref())));
+    }
     let own = page_url(&base, &name, asked, limit, "");
     let simulated = app.store.config().simulated;
     let body = stream_page(collection, page, &own, next.as_deref(), &format!("{base}/collections/{name}"), simulated);
-    Ok(tag.on(bytes(GEOJSON, body)))
+    Ok(tag.on(with_counts(bytes(GEOJSON, body), matched, next.as_deref())))
+}
+
+/// A page as a table.
+fn table(collection: &Collection, page: &Page) -> String {
+    let names = Collection::class_names(&collection.city);
+    let mut csv = Csv::of_class(&collection.class);
+    for feature in &page.features {
+        csv.feature(&collection.item_id(feature), &collection.class, feature, &names);
+    }
+    csv.into_text()
+}
+
+/// Count and next page as headers too, for formats that have no place for them.
+fn with_counts(mut response: Response, matched: u64, next: Option<&str>) -> Response {
+    response.headers_mut().insert("ogc-numbermatched", matched.into());
+    if let Some(next) = next.and_then(|next| HeaderValue::from_str(&format!("<{next}>; rel=\"next\"")).ok()) {
+        response.headers_mut().insert(header::LINK, next);
+    }
+    response
 }
 
 /// One feature, by number or public id.
@@ -102,8 +128,7 @@ pub fn unknown(collection: &str, id: &str) -> ApiError {
 
 /// The ETag of one feature is the revision that made it: what `If-Match` wants back.
 pub fn item_tag(app: &App, collection: &Collection, feature: &Feature) -> Etag {
-    let revision = if collection.is_computed() { collection.revision } else { feature.revision };
-    Etag::new(&app.city_tag, format_args!("rev-{revision}"))
+    if collection.is_computed() { collection.tag(app, "item") } else { Etag::new(&app.city_tag, format_args!("rev-{}", feature.revision)) }
 }
 
 pub fn item_body(collection: &Collection, feature: &Feature, base: &str) -> Vec<u8> {
@@ -132,7 +157,6 @@ struct Query {
 
 impl Query {
     fn take(params: &mut Params, class: &Class) -> ApiResult<Self> {
-        params.take_json()?;
         let window = params.take_bbox()?;
         let limit = params.take_limit(DEFAULT_LIMIT, MAX_LIMIT)?;
         let after = params.take_as::<PageKey>("next")?;

@@ -4,6 +4,7 @@ pub mod alarms;
 pub mod catalogue;
 pub mod collections;
 pub mod console;
+pub mod csv;
 pub mod edit;
 pub mod files;
 pub mod health;

@@ -45,7 +45,7 @@ pub async fn features(State(app): State<App>, Path(id): Path<String>, headers: H
         }
     };
     let results = app.overlays.results().await?;
-    let tag = Etag::new(&app.city_tag, format_args!("overlay-{id}-{}-{}", results.revision, results.year));
+    let tag = Etag::new(&app.city_tag, format_args!("overlay-{id}-{}", results.edition()));
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }

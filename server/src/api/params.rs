@@ -3,6 +3,7 @@
 use crate::problem::{ApiError, ApiResult, Kind};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use citytwin_model::Bounds;
 use citytwin_wire::link::percent_decode;
 use std::str::FromStr;
@@ -84,6 +85,21 @@ impl Params {
         } else {
             vec![Bounds::new(west, south, 180.0, north), Bounds::new(-180.0, south, east, north)]
         }))
+    }
+
+    /// `f`, where a table may be had as CSV too: whether it is.
+    pub fn take_csv(&mut self, headers: &HeaderMap) -> ApiResult<bool> {
+        match self.take("f") {
+            None => {
+                let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+                Ok(accept.trim_start().starts_with("text/csv"))
+            }
+            Some(f) if f == "csv" => Ok(true),
+            Some(f) => {
+                self.0.push(("f".to_owned(), f));
+                self.take_json().map(|()| false)
+            }
+        }
     }
 
     /// `f`: the only format here is JSON.

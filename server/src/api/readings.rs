@@ -1,11 +1,12 @@
 //! `/readings`: what sensors report, in and out.
 
+use super::csv::Csv;
 use super::live_json::{self, Interest};
 use super::params::Params;
-use super::reply::json;
+use super::reply::{bytes, json};
 use crate::app::App;
 use crate::clock;
-use crate::instruments::Instruments;
+use crate::instruments::{Instrument, Instruments};
 use crate::problem::{ApiError, ApiResult, Kind, lang_of};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -164,7 +165,8 @@ pub async fn latest(State(app): State<App>, params: Params) -> ApiResult<Respons
 }
 
 /// What one datastream has reported: the newest of a span, oldest first.
-pub async fn series(State(app): State<App>, Path(code): Path<String>, mut params: Params) -> ApiResult<Response> {
+pub async fn series(State(app): State<App>, Path(code): Path<String>, headers: HeaderMap, mut params: Params) -> ApiResult<Response> {
+    let csv = params.take_csv(&headers)?;
     let now = clock::now();
     let to = params.take_as::<Timestamp>("to")?.unwrap_or(now);
     let from = params.take_as::<Timestamp>("from")?.unwrap_or_else(|| to.plus_millis(-DEFAULT_SPAN_SECS * 1000));
@@ -175,6 +177,9 @@ pub async fn series(State(app): State<App>, Path(code): Path<String>, mut params
     let (history, id) = (app.readings.history(), instrument.id);
     let read = tokio::task::spawn_blocking(move || history.series(id, from, to, limit)).await;
     let found = read.map_err(ApiError::internal)?.map_err(ApiError::internal)?;
+    if csv {
+        return Ok(bytes(super::csv::MEDIA_TYPE, table(instrument, &found.readings)));
+    }
     let point = |reading: &Reading| Point {
         time: reading.measured_at.0.to_string(),
         received: reading.received_at.0.to_string(),
@@ -189,6 +194,20 @@ pub async fn series(State(app): State<App>, Path(code): Path<String>, mut params
         readings: found.readings.iter().map(point).collect(),
         truncated: found.truncated,
     })
+}
+
+fn table(instrument: &Instrument, readings: &[Reading]) -> String {
+    let value = format!("{} ({})", instrument.property, instrument.unit);
+    let mut csv = Csv::new(["datastream", "time", "received", &value, "simulated"]);
+    for reading in readings {
+        csv.cell(&instrument.code);
+        csv.cell(&reading.measured_at.0.to_string());
+        csv.cell(&reading.received_at.0.to_string());
+        csv.cell(&reading.value.to_string());
+        csv.cell(if reading.simulated { "true" } else { "false" });
+        csv.end_row();
+    }
+    csv.into_text()
 }
 
 #[cfg(test)]

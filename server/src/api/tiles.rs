@@ -23,8 +23,8 @@ const ENCODER: u32 = 1;
 const MVT: &str = "application/vnd.mapbox-vector-tile";
 const MAX_LAYERS: usize = 64;
 
-/// On the shelf: layers, tile, revision.
-pub type TileKey = (String, TileCoord, Revision);
+/// On the shelf: layers, tile, edition.
+pub type TileKey = (String, TileCoord, String);
 
 /// A vector tile.
 pub async fn tile(
@@ -37,12 +37,12 @@ pub async fn tile(
     let coord = coord(&z, &x, &tile).ok_or_else(|| ApiError::new(Kind::TileOutside).with("tile", format!("{z}/{x}/{tile}")))?;
     let view = app.view();
     let asked = Asked::find(&app, &view, &layers).await?;
-    let revision = asked.revision(&view, coord);
-    let tag = Etag::new(&app.city_tag, format_args!("t{ENCODER}-{revision}"));
+    let edition = asked.edition(&view, coord);
+    let tag = Etag::new(&app.city_tag, format_args!("t{ENCODER}-{edition}"));
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
-    let key = (layers, coord, revision);
+    let key = (layers, coord, edition);
     let encoded = match app.tiles.get(&key) {
         Some(encoded) => encoded,
         None => {
@@ -149,9 +149,10 @@ impl Asked {
     }
 
     /// The last revision that touched the tile. Results of analyses count as a whole.
-    fn revision(&self, view: &View, coord: TileCoord) -> Revision {
-        let of_city = self.classes.iter().map(|class| view.fresh.tile(class.no, coord.zoom(), coord.x(), coord.y()));
-        of_city.chain(self.results.iter().map(|results| results.revision)).max().unwrap_or_default()
+    fn edition(&self, view: &View, coord: TileCoord) -> String {
+        let touched: Option<Revision> = self.classes.iter().map(|class| view.fresh.tile(class.no, coord.zoom(), coord.x(), coord.y())).max();
+        let results = self.results.as_ref().map(|results| results.edition());
+        format!("{}.{}", touched.unwrap_or_default(), results.unwrap_or_default())
     }
 
     fn encode(&self, view: &View, coord: TileCoord) -> Vec<u8> {

@@ -108,7 +108,7 @@ async fn values(app: &App, group: Group, tile: TileId, headers: &HeaderMap, mut 
     let results = app.overlays.results().await?;
     let view = app.view();
     let revision = leaf_revision(&view, group, tile);
-    let tag = Etag::new(&app.city_tag, format_args!("v{ENCODER}-{name}-{revision}-{}-{}", results.revision, results.year));
+    let tag = Etag::new(&app.city_tag, format_args!("v{ENCODER}-{name}-{revision}-{}", results.edition()));
     if let Some(unchanged) = tag.unchanged(headers) {
         return Ok(unchanged);
     }

@@ -120,6 +120,22 @@ async fn a_wrong_question_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_collection_is_a_table_too() {
+    let desk = Desk::open().await;
+    let csv = desk.get("/collections/hydrant/items?f=csv&limit=1").await;
+    assert_eq!((csv.header("content-type"), csv.header("ogc-numbermatched")), ("text/csv; charset=utf-8", "2"));
+    assert!(csv.header("link").contains("f=csv") && csv.header("link").ends_with("rel=\"next\""), "{}", csv.header("link"));
+    let text = csv.text();
+    let mut lines = text.trim_start_matches('\u{feff}').split("\r\n");
+    assert!(lines.next().unwrap().starts_with("id,code,name,state,"));
+    assert!(lines.next().unwrap().starts_with("hydrant.1,H-1,东街消火栓,in_use,"));
+    assert!(text.contains("POINT Z (116.0005 30.0005 21.25)"), "{text}");
+    let asked = desk.get_with("/collections/hydrant/items?limit=1", &[("accept", "text/csv")]).await;
+    assert_eq!(asked.body, csv.body);
+    assert_ne!(csv.header("etag"), desk.get("/collections/hydrant/items?limit=1").await.header("etag"));
+}
+
+#[tokio::test]
 async fn what_the_client_has_is_not_sent_again_until_it_changes() {
     let desk = Desk::open().await;
     let first = desk.get("/collections/hydrant/items").await;

@@ -55,6 +55,8 @@ async fn a_series_is_oldest_first_and_bounded() {
     let series = desk.get("/readings/H-1.pressure?limit=3").await.json();
     let values: Vec<f64> = series["readings"].as_array().unwrap().iter().map(|point| point["value"].as_f64().unwrap()).collect();
     assert_eq!((values, &series["truncated"], &series["unit"]), (vec![282.0, 283.0, 284.0], &json!(true), &json!("kPa")));
+    let csv = desk.get("/readings/H-1.pressure?f=csv&limit=1").await.text();
+    assert!(csv.contains("pressure (kPa)") && csv.contains("\r\nH-1.pressure,") && csv.contains(",284,true\r\n"), "{csv}");
     assert_eq!(desk.get("/readings/nobody").await.refusal(), (404, "datastream_unknown".into()));
     assert_eq!(desk.get("/readings/H-1.pressure?from=noon").await.refusal(), (400, "parameter_invalid".into()));
 }
