@@ -6,6 +6,7 @@ use crate::eye::Eye;
 use crate::labels::LabelPlugin;
 use crate::live::LivePlugin;
 use crate::net::NetPlugin;
+use crate::pace::PacePlugin;
 use crate::render::{CityRenderPlugin, Samples};
 use crate::scene::{ScenePlugin, SceneSystems};
 use crate::selection::{Selection, SelectionPlugin};
@@ -59,6 +60,7 @@ pub fn build(options: &Options) -> App {
         ))
         .add_systems(Update, open_link.before(SceneSystems::Stream));
     if options.picture.is_none() {
+        app.add_plugins(PacePlugin);
         app.add_systems(Startup, move |mut commands: Commands| {
             spawn_camera(&mut commands, RenderTarget::default(), samples);
         });
@@ -112,7 +114,7 @@ fn add_bevy(app: &mut App, options: &Options) {
     };
     if !options.quiet {
         // What the graphics libraries have to say about their drivers is for developers: RUST_LOG shows it.
-        let filter = "warn,citytwin_viewer=info,wgpu_core=error,wgpu_hal=error,bevy_render=error,bevy_egui=error".to_owned();
+        let filter = "warn,citytwin_viewer=info,wgpu_core=error,wgpu_hal=error,bevy_render=error,bevy_core_pipeline=error,bevy_egui=error".to_owned();
         app.add_plugins(bevy::log::LogPlugin { filter, ..Default::default() });
     }
     app.add_plugins((

@@ -7,7 +7,7 @@
 use crate::city::City;
 use crate::eye::{Eye, FOV_Y};
 use crate::pick;
-use crate::render::{Drawing, FrameUniform};
+use crate::render::{Drawing, FrameUniform, Samples};
 use crate::scene::{Looked, Scene, SceneSystems};
 use crate::wish::Wish;
 use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseScrollUnit};
@@ -135,12 +135,19 @@ impl Looking {
     }
 }
 
+/// A click is told from a drag before the drag is forgotten.
+#[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CameraSystems;
+
 pub struct CameraPlugin;
 
 impl Plugin for CameraPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Looking>()
-            .add_systems(Update, (measure, overlook, by_mouse, by_touch, by_keys, fly, stay_in_bounds).chain().before(SceneSystems::Stream))
+            .add_systems(
+                Update,
+                (measure, overlook, by_mouse, by_touch, by_keys, fly, stay_in_bounds).chain().in_set(CameraSystems).before(SceneSystems::Stream),
+            )
             .add_systems(PostUpdate, fill_frame.before(SceneSystems::Draw));
     }
 }
@@ -320,6 +327,7 @@ fn fill_frame(
     wish: Res<Wish>,
     scene_: Res<Scene>,
     looks: Res<Looked>,
+    samples: Res<Samples>,
     time: Res<Time<Real>>,
 ) {
     if looking.size.y < 1.0 {
@@ -371,7 +379,7 @@ fn fill_frame(
         ground_tint: colour(below.ground_tint, 0.72),
         shadow: [f32::from(u8::from(cast)), shadow.1, shadow.2, (2.4 / looking.size.y) as f32],
         origin: [(origin.x.rem_euclid(WRAP_M)) as f32, (origin.y.rem_euclid(WRAP_M)) as f32, 0.0, 0.0],
-        modes: [u32::from(underground), u32::from(wish.ids), 0, 0],
+        modes: [u32::from(underground), u32::from(wish.ids), u32::from(samples.0 > 1), 0],
     };
 }
 

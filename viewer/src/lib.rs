@@ -9,6 +9,7 @@ pub mod labels;
 pub mod live;
 pub mod mesh;
 pub mod net;
+pub mod pace;
 pub mod pick;
 pub mod render;
 pub mod scene;

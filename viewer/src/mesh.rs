@@ -56,8 +56,17 @@ impl Built {
     }
 }
 
-/// `with_edges`: for solids that are read by their outlines.
-pub fn build(content: Content, with_edges: bool) -> Built {
+/// Which lines are drawn along a tile's faces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edges {
+    None,
+    /// Solids are read by their outlines.
+    Solids,
+    /// What lies on the ground has a rim: kerbs and shores. Not along the tile's border, where it goes on.
+    Rims,
+}
+
+pub fn build(content: Content, with_edges: Edges) -> Built {
     let mut positions = Vec::new();
     let mut normals = Vec::new();
     let mut rows = Vec::new();
@@ -86,10 +95,14 @@ pub fn build(content: Content, with_edges: bool) -> Built {
             Vertex { position: *position, normal: pack(*normal), row_height: texel | height_dm << 16 }
         })
         .collect();
-    let edges = if with_edges { creases(&positions, &rows, &indices) } else { Vec::new() };
     let tubes: Vec<TubeInstance> =
         content.tubes.iter().map(|t| TubeInstance { start: t.start, radius: t.radius, end: t.end, row: t.row }).collect();
     let (min, max) = extent(&positions, &content.tubes);
+    let edges = match with_edges {
+        Edges::None => Vec::new(),
+        Edges::Solids => creases(&positions, &rows, &indices),
+        Edges::Rims => rims(&positions, &rows, &indices, min, max),
+    };
     let bvh = Bvh::build(positions, indices.clone(), rows, content.tubes);
     Built { origin: content.origin, features: content.features, vertices, indices, edges, tubes, bvh, min, max }
 }
@@ -111,6 +124,26 @@ fn extent(positions: &[[f32; 3]], tubes: &[Tube]) -> ([f32; 3], [f32; 3]) {
     positions.iter().for_each(|p| include(*p, 0.0));
     tubes.iter().for_each(|t| [t.start, t.end].into_iter().for_each(|p| include(p, t.radius)));
     (min, max)
+}
+
+/// Where a feature on the ground ends, but not where the tile does.
+fn rims(positions: &[[f32; 3]], rows: &[u16], indices: &[u32], min: [f32; 3], max: [f32; 3]) -> Vec<u32> {
+    let place = |i: u32| positions[i as usize].map(|c| (c * 1000.0).round() as i32);
+    let mut faces: HashMap<(u16, [i32; 3], [i32; 3]), (u32, u32, u32)> = HashMap::new();
+    for t in indices.chunks_exact(3).filter(|t| rows[t[0] as usize] != NO_ROW) {
+        for (a, b) in [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])] {
+            let (pa, pb) = (place(a), place(b));
+            let key = if pa <= pb { (rows[a as usize], pa, pb) } else { (rows[a as usize], pb, pa) };
+            faces.entry(key).or_insert((a, b, 0)).2 += 1;
+        }
+    }
+    let on_border = |a: u32, b: u32| {
+        let (a, b) = (positions[a as usize], positions[b as usize]);
+        (0..2).any(|i| [min[i], max[i]].into_iter().any(|side| (a[i] - side).abs() < 0.02 && (b[i] - side).abs() < 0.02))
+    };
+    let mut edges: Vec<[u32; 2]> = faces.into_values().filter(|(a, b, n)| *n == 1 && !on_border(*a, *b)).map(|(a, b, _)| [a, b]).collect();
+    edges.sort_unstable();
+    edges.concat()
 }
 
 /// Edges where the faces of a feature meet at more than some 25°, or where a face ends. Vertices are told apart by their
@@ -189,7 +222,7 @@ mod tests {
     #[test]
     fn parts_are_merged_and_each_vertex_knows_its_feature_and_its_height() {
         let parts = vec![cube([0.0, 0.0, 5.0], 10.0, 30.0, 0), cube([50.0, 0.0, 7.0], 10.0, 12.5, 1)];
-        let built = build(Content { parts, features: vec![house(0), house(1)], ..Content::default() }, true);
+        let built = build(Content { parts, features: vec![house(0), house(1)], ..Content::default() }, Edges::Solids);
         assert_eq!((built.vertices.len(), built.indices.len()), (40, 60));
         let rows: Vec<u32> = built.vertices.iter().map(|v| v.row_height & 0xFFFF).collect();
         assert!(rows[..20].iter().all(|r| *r == 0) && rows[20..].iter().all(|r| *r == 1));
@@ -201,7 +234,7 @@ mod tests {
     #[test]
     fn a_box_has_its_edges_and_not_the_diagonals_of_its_faces() {
         let parts = vec![cube([0.0; 3], 10.0, 30.0, 0)];
-        let built = build(Content { parts, features: vec![house(0)], ..Content::default() }, true);
+        let built = build(Content { parts, features: vec![house(0)], ..Content::default() }, Edges::Solids);
         assert_eq!(built.edges.len(), 12 * 2, "four above, four below, four upright");
         let long = built.edges.chunks(2).map(|e| {
             let (a, b) = (built.vertices[e[0] as usize].position, built.vertices[e[1] as usize].position);
@@ -218,7 +251,7 @@ mod tests {
             rows: vec![NO_ROW; 3],
             indices: vec![0, 1, 2],
         };
-        let built = build(Content { parts: vec![part], features: vec![house(0), house(1)], ..Content::default() }, false);
+        let built = build(Content { parts: vec![part], features: vec![house(0), house(1)], ..Content::default() }, Edges::None);
         assert_eq!(built.vertices[0].row_height & 0xFFFF, 2);
         assert_eq!(built.bvh.cast([0.2, 0.2, 5.0], [0.0, 0.0, -1.0], 10.0, |_| true).map(|h| h.row), Some(u32::from(NO_ROW)));
     }

@@ -1,7 +1,7 @@
 //! The tiles: streams them in, gives them their looks, says what is drawn.
 
 use crate::city::City;
-use crate::mesh::Built;
+use crate::mesh::{Built, Edges};
 use crate::net::{Arrivals, Client, NetSystems, Outcome, Ticket, Work};
 use crate::render::{Draw, Drawing, GpuScene, GpuTile, Kind};
 use crate::tile;
@@ -80,9 +80,12 @@ impl Plugin for ScenePlugin {
     }
 }
 
-/// Solids are read by their outlines; ground and pipes are not.
-fn has_edges(group: Group) -> bool {
-    matches!(group, Group::Buildings | Group::Structures)
+fn edges_of(group: Group) -> Edges {
+    match group {
+        Group::Buildings | Group::Structures => Edges::Solids,
+        Group::Ground => Edges::Rims,
+        _ => Edges::None,
+    }
 }
 
 fn kind_of(group: Group) -> Kind {
@@ -231,7 +234,7 @@ fn smallest_px(group: Group) -> f64 {
     match group {
         Group::Ground | Group::Buildings | Group::Structures => 3.0,
         Group::NetWater | Group::NetGas | Group::NetDrainage | Group::NetOther => 24.0,
-        Group::Furniture => 70.0,
+        Group::Furniture => 260.0,
     }
 }
 
@@ -257,7 +260,7 @@ fn stream(
         match action {
             Action::Fetch { id, url, what } => {
                 let work = match what {
-                    What::Content(key) => Work::Tile { edges: has_edges(scene.group_of(key)) },
+                    What::Content(key) => Work::Tile { edges: edges_of(scene.group_of(key)) },
                     What::Tileset(_) | What::Subtree(_) => Work::Bytes,
                 };
                 let ticket = client.get(&url, work);
@@ -323,7 +326,7 @@ fn list_draws(scene: Res<Scene>, mut drawing: ResMut<Drawing>, city: Res<City>, 
                     _ => 1.0,
                 },
                 coarse: d > 500.0,
-                edges: held.gpu.edges.is_some() && d < 1600.0,
+                edges: held.gpu.edges.is_some() && d < if held.group == Group::Ground { 700.0 } else { 1600.0 },
             };
             (d, draw)
         })

@@ -4,6 +4,7 @@ use crate::app::{self, Options};
 use crate::camera::Looking;
 use crate::eye::Eye;
 use crate::labels::Labels;
+use crate::live::Lively;
 use crate::render::Samples;
 use crate::scene::Scene;
 use crate::ui::native::Panels;
@@ -15,6 +16,8 @@ use bevy::render::gpu_readback::{Readback, ReadbackComplete};
 use bevy::render::render_resource::{TextureFormat, TextureUsages};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+const LIVE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// RGBA, row by row from the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +99,10 @@ impl Studio {
                 return Err(PictureError::Ended);
             }
             let world = self.app.world();
-            let done = world.resource::<Scene>().settled() && world.resource::<Labels>().settled() && !world.resource::<Looking>().moving();
+            // What is in alarm belongs into the picture; a server without a live socket does not hold it up for long.
+            let live = world.resource::<Lively>().live.seq().is_some() || start.elapsed() > LIVE_PATIENCE;
+            let done =
+                live && world.resource::<Scene>().settled() && world.resource::<Labels>().settled() && !world.resource::<Looking>().moving();
             calm = if done { calm + 1 } else { 0 };
             if start.elapsed() > patience {
                 let trouble = world.resource::<crate::city::City>().trouble.clone();

@@ -71,7 +71,7 @@ export function showModel(model) {
       const on = model.overlay === overlay.id;
       const label = overlay.computing ? `${overlay.label} (${w.computing})` : overlay.label;
       const line = choice(label, on, () => command({ do: 'overlay', id: overlay.id }));
-      return on ? [line, legend([...overlay.legend, ['#b0b4b8', w.no_data]])] : [line];
+      return on ? [line, legend(overlay.legend)] : [line];
     }),
   ]);
   part('found', model.found, () =>

@@ -10,7 +10,7 @@ pub use native::{Client, LiveEvent};
 #[cfg(target_arch = "wasm32")]
 pub use web::{Client, LiveEvent};
 
-use crate::mesh::{self, Built};
+use crate::mesh::{self, Built, Edges};
 use crate::tile;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
@@ -21,7 +21,7 @@ pub type Ticket = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     Bytes,
-    Tile { edges: bool },
+    Tile { edges: Edges },
 }
 
 #[derive(Debug)]

@@ -21,7 +21,7 @@ struct Frame {
     ground_tint: vec4<f32>,     // underground: terrain and what lies on it
     shadow: vec4<f32>,          // x: 1 with shadows, y: one texel, z: bias in metres, w: smallest radius of a tube at one metre
     origin: vec4<f32>,          // the render origin in the city, wrapped: patterns on the ground stay where they are
-    modes: vec4<u32>,           // x: 1 underground, y: 1 ids instead of colours
+    modes: vec4<u32>,           // x: 1 underground, y: 1 ids instead of colours, z: 0 where pixels are dear
 }
 
 struct Tile {
@@ -96,20 +96,23 @@ fn lit(colour: vec3<f32>, normal: vec3<f32>, sunlight: f32, occlusion: f32) -> v
 }
 
 fn sky(ray: vec3<f32>) -> vec3<f32> {
-    let height = max(ray.z, 0.0);
-    var c = mix(frame.horizon.rgb, frame.zenith.rgb, 1.0 - pow(1.0 - height, 3.0));
-    let toward = max(dot(ray, frame.sun.xyz), 0.0);
-    if frame.modes.x == 0u {
-        c += frame.sun_colour.rgb * (pow(toward, 900.0) * 1.2 + pow(toward, 24.0) * 0.10);
+    let low = 1.0 - max(ray.z, 0.0);
+    var c = mix(frame.horizon.rgb, frame.zenith.rgb, 1.0 - low * low * low);
+    let toward = dot(ray, frame.sun.xyz);
+    if frame.modes.x == 0u && toward > 0.7 {
+        let glow = pow(toward, 24.0);
+        c += frame.sun_colour.rgb * (glow * 0.10 + pow(toward, 900.0) * 1.2);
     }
     return c;
 }
 
+// Things near the eye stay clear; from there on the air thickens evenly.
+fn haze_share(world: vec3<f32>) -> f32 {
+    return 1.0 - exp(-max(distance(world, frame.eye.xyz) - 150.0, 0.0) * frame.haze.w);
+}
+
 fn hazed(colour: vec3<f32>, world: vec3<f32>) -> vec3<f32> {
-    let d = distance(world, frame.eye.xyz);
-    // Things near the eye stay clear; from there on the air thickens evenly.
-    let share = 1.0 - exp(-max(d - 150.0, 0.0) * frame.haze.w);
-    return mix(colour, frame.haze.rgb, share);
+    return mix(colour, frame.haze.rgb, haze_share(world));
 }
 
 // Bright parts are compressed instead of cut, so that lit roofs keep their colour.

@@ -33,6 +33,9 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let underground = frame.modes.x == 1u;
     var ink = select(vec3<f32>(0.10, 0.12, 0.15), vec3<f32>(0.62, 0.74, 0.86), underground);
     var strength = select(0.42, 0.34, underground) * (1.0 - smoothstep(350.0, 1600.0, d));
+    if tile.kind == KIND_GROUND {
+        strength *= 0.55 * (1.0 - smoothstep(150.0, 650.0, d));
+    }
     if (in.flags & SELECTED) != 0u {
         ink = frame.selection.rgb;
         strength = 0.95;

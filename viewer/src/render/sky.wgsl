@@ -3,6 +3,7 @@
 struct Varying {
     @builtin(position) clip: vec4<f32>,
     @location(0) ray: vec3<f32>,
+    @location(1) land: vec3<f32>,
 }
 
 @vertex
@@ -12,6 +13,7 @@ fn vertex(@builtin(vertex_index) index: u32) -> Varying {
     // Depth 0 is infinitely far.
     out.clip = vec4<f32>(corner, 0.0, 1.0);
     out.ray = frame.forward.xyz + frame.right.xyz * corner.x + frame.up.xyz * corner.y;
+    out.land = lit(frame.land.rgb, vec3<f32>(0.0, 0.0, 1.0), 1.0, 1.0);
     return out;
 }
 
@@ -29,8 +31,7 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
     if ray.z < 0.0 && drop > 0.0 {
         let world = frame.eye.xyz + ray * (drop / -ray.z);
-        let light = lit(frame.land.rgb, vec3<f32>(0.0, 0.0, 1.0), 1.0, 1.0);
-        return vec4<f32>(shown(hazed(light, world)), 1.0);
+        return vec4<f32>(shown(hazed(in.land, world)), 1.0);
     }
     // The haze of the country reaches a little above the horizon.
     return vec4<f32>(shown(mix(frame.haze.rgb, sky(ray), smoothstep(0.0, 0.06, ray.z))), 1.0);

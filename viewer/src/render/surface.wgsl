@@ -17,6 +17,7 @@ struct Varying {
     @location(3) foot: f32,                              // metres above the feature's lowest point
     @location(4) @interpolate(flat) flags: u32,
     @location(5) @interpolate(flat) row: u32,
+    @location(6) haze: f32,
 }
 
 @vertex
@@ -36,6 +37,14 @@ fn vertex(corner: Corner) -> Varying {
     }
     out.normal = corner.normal.xyz;
     out.colour = style.colour;
+    out.haze = haze_share(out.world);
+    if tile.kind == KIND_GROUND && row == tile.rows {
+        // Bare land: a little uneven, so that a large field is not a flat colour; steep slopes are darker. Per corner:
+        // the terrain's own grid is fine enough, and pixels are dear.
+        let place = out.world.xy + frame.origin.xy;
+        let grain = noise(place * 0.013) * 0.6 + noise(place * 0.11) * 0.4;
+        out.colour = vec4<f32>(style.colour.rgb * mix(0.93, 1.05, grain) * mix(0.86, 1.0, smoothstep(0.80, 1.0, corner.normal.z)), style.colour.a);
+    }
     out.foot = f32(corner.row_height >> 16u) * 0.1;
     out.flags = style.flags;
     out.row = row;
@@ -43,25 +52,32 @@ fn vertex(corner: Corner) -> Varying {
 }
 
 fn sunlight(world: vec3<f32>, normal: vec3<f32>) -> f32 {
-    if frame.shadow.x < 0.5 {
+    // What faces away from the sun is dark without asking the map.
+    if frame.shadow.x < 0.5 || dot(normal, frame.sun.xyz) <= 0.0 {
         return 1.0;
     }
     let offset = world + normal * frame.shadow.z;
     let p = frame.shadow_from_world * vec4<f32>(offset, 1.0);
     let uv = p.xy * vec2<f32>(0.5, -0.5) + 0.5;
-    var sum = 0.0;
-    for (var i = 0; i < 4; i++) {
-        let corner = vec2<f32>(f32(i & 1), f32(i >> 1u)) - 0.5;
-        sum += textureSampleCompareLevel(shadow_map, shadow_sampler, uv + corner * frame.shadow.y, p.z);
+    var light = 0.0;
+    if frame.modes.z == 0u {
+        light = textureSampleCompareLevel(shadow_map, shadow_sampler, uv, p.z);
+    } else {
+        for (var i = 0; i < 4; i++) {
+            let corner = vec2<f32>(f32(i & 1), f32(i >> 1u)) - 0.5;
+            light += 0.25 * textureSampleCompareLevel(shadow_map, shadow_sampler, uv + corner * frame.shadow.y, p.z);
+        }
     }
     // Beyond the map everything is lit; the border fades.
-    let edge = max(abs(p.x), abs(p.y));
-    return mix(sum * 0.25, 1.0, smoothstep(0.9, 1.0, edge));
+    return mix(light, 1.0, smoothstep(0.9, 1.0, max(abs(p.x), abs(p.y))));
 }
 
 // Storeys and windows, as a hint: gone where they would be finer than the pixels.
 fn facade(colour: vec3<f32>, cell: vec2<f32>, width: vec2<f32>, foot: f32) -> vec3<f32> {
     let near = clamp(1.25 - 2.5 * max(width.x, width.y), 0.0, 1.0);
+    if near <= 0.0 {
+        return colour;
+    }
     let p = fract(cell);
     let soft = clamp(width, vec2<f32>(0.001), vec2<f32>(0.5));
     let inside = smoothstep(vec2<f32>(0.22) - soft, vec2<f32>(0.22) + soft, p) * (1.0 - smoothstep(vec2<f32>(0.78) - soft, vec2<f32>(0.78) + soft, p));
@@ -88,7 +104,7 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     if frame.modes.y == 1u {
         return exact_bytes(tile.base + in.row + 1u);
     }
-    let normal = normalize(in.normal);
+    let normal = in.normal;
     let place = in.world.xy + frame.origin.xy;
     let cell = vec2<f32>(dot(place, vec2<f32>(-normal.y, normal.x)) / 3.6, in.foot / 3.1);
     let width = fwidth(cell);
@@ -109,11 +125,13 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
             colour *= 0.97;
         }
     }
-    if tile.kind == KIND_GROUND && in.row == tile.rows {
-        // Bare land: a little uneven, so that a large field is not a flat colour; steep slopes are darker.
-        let grain = noise(place * 0.013) * 0.6 + noise(place * 0.11) * 0.4;
-        colour *= mix(0.94, 1.04, grain);
-        colour *= mix(0.86, 1.0, smoothstep(0.80, 1.0, normal.z));
+    if tile.kind == KIND_GROUND && in.row == tile.rows && frame.modes.z != 0u {
+        // Close by, soil is not paint.
+        let far = distance(in.world, frame.eye.xyz) / 120.0;
+        if far < 1.0 {
+            let fine = noise(place * 1.7) * 0.5 + noise(place * 6.3) * 0.5;
+            colour *= mix(mix(0.93, 1.05, fine), 1.0, far);
+        }
     }
     colour = emphasised(colour, in.flags);
     let sun = sunlight(in.world, normal);
@@ -141,5 +159,5 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
             opacity = max(opacity, 0.72);
         }
     }
-    return vec4<f32>(shown(hazed(light, in.world)), opacity);
+    return vec4<f32>(shown(mix(light, frame.haze.rgb, in.haze)), opacity);
 }

@@ -21,6 +21,7 @@ use citytwin_model::{FeatureId, Position};
 use citytwin_viewer_state::Overlay;
 use citytwin_viewer_state::live::is_raised;
 use citytwin_wire::link::Link;
+use citytwin_wire::overlay::NO_DATA;
 use citytwin_wire::place::Candidates;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -307,6 +308,16 @@ fn apply_overlay(wish: &Wish, city: &City, looked: &mut Looked) {
     looked.0.set_overlay(overlay);
 }
 
+/// With a line for "no data", whether the server names one or not.
+fn legend(overlay: &citytwin_wire::overlay::Overlay, lang: Lang) -> Vec<(String, String)> {
+    let mut lines: Vec<(String, String)> = overlay.legend.iter().map(|e| (e.colour.clone(), word(&e.label, lang).to_owned())).collect();
+    if !overlay.legend.iter().any(|entry| entry.byte_from == NO_DATA) {
+        let [r, g, b] = citytwin_viewer_state::looks::NO_DATA;
+        lines.push((format!("#{r:02x}{g:02x}{b:02x}"), say(lang, "viewer.no_data")));
+    }
+    lines
+}
+
 fn percent_encode(text: &str) -> String {
     text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
@@ -390,7 +401,7 @@ fn tell(
             .map(|o| OverlayEntry {
                 id: o.id.clone(),
                 label: word(&o.label, lang).to_owned(),
-                legend: o.legend.iter().map(|e| (e.colour.clone(), word(&e.label, lang).to_owned())).collect(),
+                legend: legend(o, lang),
                 computing: o.revision.is_none(),
             })
             .collect(),

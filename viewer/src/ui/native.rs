@@ -221,7 +221,7 @@ fn panels(
                     ask.push(Command::Overlay { id: Some(overlay.id.clone()) });
                 }
                 if on {
-                    for (colour, text) in overlay.legend.iter().chain([&("#b0b4b8".to_owned(), word("no_data"))]) {
+                    for (colour, text) in &overlay.legend {
                         ui.horizontal(|ui| {
                             ui.add_space(18.0);
                             let (rect, _) = ui.allocate_exact_size(Vec2::new(14.0, 12.0), egui::Sense::hover());
@@ -297,7 +297,7 @@ fn panels(
 
     egui::Area::new(egui::Id::new("status")).anchor(Align2::LEFT_BOTTOM, [12.0, -10.0]).show(context, |ui| {
         let mut text =
-            format!("{}   {}   {} tiles  {} MB", model.status.place, model.status.height, model.status.tiles, model.status.megabytes);
+            format!("{}   {}   {} MB", model.status.place, model.status.height, model.status.megabytes);
         if model.status.loading > 0 {
             text += &format!("   {} {}", word("loading"), model.status.loading);
         }
@@ -305,6 +305,7 @@ fn panels(
             text += &format!("   {}", word("not_connected"));
         }
         egui::Frame::new().fill(Color32::from_rgba_unmultiplied(250, 251, 252, 215)).inner_margin(6.0).corner_radius(4.0).show(ui, |ui| {
+            ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
             ui.label(RichText::new(text).size(11.5));
             if let Some(trouble) = &model.trouble {
                 ui.label(RichText::new(trouble).color(Color32::from_rgb(190, 20, 30)));

@@ -58,7 +58,7 @@ pub struct Looks {
 }
 
 /// Where no data is known: grey, never a colour of the legend.
-pub const NO_DATA: [u8; 3] = [176, 180, 184];
+pub const NO_DATA: [u8; 3] = [142, 148, 154];
 /// What an overlay says nothing about steps back.
 const CONTEXT: [u8; 3] = [214, 216, 218];
 
@@ -186,6 +186,11 @@ impl Looks {
 
     pub fn alarmed(&self) -> impl Iterator<Item = FeatureId> + '_ {
         self.alarms.keys().copied()
+    }
+
+    /// Does anything pulse?
+    pub fn flashes(&self) -> bool {
+        self.alarms.values().any(|alarm| alarm.flashing)
     }
 
     pub fn select(&mut self, id: Option<FeatureId>) {

@@ -15,13 +15,14 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Later steps win where two overlap.
+    /// Later steps win where two overlap. A step of only the byte 255 is the colour of "no data"; a range that merely
+    /// reaches it does not make a value of it.
     pub fn new(id: &str, steps: Vec<(u8, u8, [u8; 3])>, classes: Vec<ClassNo>) -> Self {
         let mut table = Box::new([None; 256]);
         for (from, to, colour) in steps {
+            let to = if from < NO_DATA { to.min(NO_DATA - 1) } else { to };
             (from..=to).for_each(|byte| table[usize::from(byte)] = Some(colour));
         }
-        table[usize::from(NO_DATA)] = None;
         Self { id: id.to_owned(), table, classes, mutes: true }
     }
 
@@ -58,7 +59,9 @@ mod tests {
         assert_eq!(overlay.colour(99), Some([0, 255, 0]));
         assert_eq!(overlay.colour(100), None);
         assert_eq!(overlay.colour(254), Some([255, 0, 0]));
-        assert_eq!(overlay.colour(255), None, "no data has no colour of the legend");
+        assert_eq!(overlay.colour(255), None, "no data is no value");
+        let grey = Overlay::new("risk", vec![(0, 254, [1, 1, 1]), (255, 255, [9, 9, 9])], vec![]);
+        assert_eq!((grey.colour(254), grey.colour(255)), (Some([1, 1, 1]), Some([9, 9, 9])));
         assert!(overlay.says(ClassNo(40)) && !overlay.says(ClassNo(1)));
     }
 
