@@ -47,8 +47,9 @@ pub async fn serve(app: App, listener: TcpListener, router: Router) {
         let _ = stream.set_nodelay(true);
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = builder
+            .serve_connection_with_upgrades(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), TowerToHyperService::new(router.clone()))
+            .into_owned();
         let watched = graceful.watch(connection);
         let app = app.clone();
         app.metrics.connections.add(1);

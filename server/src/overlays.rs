@@ -158,7 +158,11 @@ pub async fn follow(app: App) {
             let started = Instant::now();
             match app.compute.run(move || compute(&view, wanted.0, year)).await {
                 Ok(results) => {
-                    tracing::debug!(revision = results.revision, took_ms = started.elapsed().as_millis() as u64, "risk and coverage computed");
+                    tracing::debug!(
+                        revision = results.revision,
+                        took_ms = started.elapsed().as_millis() as u64,
+                        "risk and coverage computed"
+                    );
                     app.overlays.publish(results);
                 }
                 Err(error) => tracing::warn!(code = error.kind.code(), "risk and coverage were not computed"),

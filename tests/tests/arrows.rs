@@ -59,7 +59,11 @@ struct Manifest {
 fn every_crate_leans_only_on_what_it_may() {
     let found = manifests();
     let listed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
-    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), listed.keys().copied().collect::<Vec<_>>(), "crates in the workspace and in this list");
+    assert_eq!(
+        found.keys().map(String::as_str).collect::<Vec<_>>(),
+        listed.keys().copied().collect::<Vec<_>>(),
+        "crates in the workspace and in this list"
+    );
     for (name, manifest) in &found {
         for used in &manifest.ours {
             assert!(listed[name.as_str()].contains(&used.as_str()), "{name} leans on {used}; design §2 does not draw that arrow");
@@ -78,7 +82,8 @@ fn arrows_make_no_circle() {
 #[test]
 fn gdal_and_sqlite_are_never_in_one_binary() {
     let found = manifests();
-    let uses: BTreeMap<&str, Vec<&str>> = found.iter().map(|(name, m)| (name.as_str(), m.ours.iter().map(String::as_str).collect())).collect();
+    let uses: BTreeMap<&str, Vec<&str>> =
+        found.iter().map(|(name, m)| (name.as_str(), m.ours.iter().map(String::as_str).collect())).collect();
     for name in found.keys() {
         let mut all: BTreeSet<&str> = found[name].foreign.iter().map(String::as_str).collect();
         let mut open = vec![name.as_str()];
@@ -136,11 +141,18 @@ fn collect(table: &toml::Table, manifest: &mut Manifest) {
     for section in ["dependencies", "build-dependencies"] {
         for name in table.get(section).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys) {
             let ours = name == "citytwin" || name.starts_with("citytwin-");
-            if ours { manifest.ours.insert(name.clone()) } else { manifest.foreign.insert(name.clone()) };
+            if ours {
+                manifest.ours.insert(name.clone())
+            } else {
+                manifest.foreign.insert(name.clone())
+            };
         }
     }
 }
 
 fn read(path: &PathBuf) -> toml::Table {
-    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    fs::read_to_string(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .parse()
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

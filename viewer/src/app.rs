@@ -114,7 +114,8 @@ fn add_bevy(app: &mut App, options: &Options) {
     };
     if !options.quiet {
         // What the graphics libraries have to say about their drivers is for developers: RUST_LOG shows it.
-        let filter = "warn,citytwin_viewer=info,wgpu_core=error,wgpu_hal=error,bevy_render=error,bevy_core_pipeline=error,bevy_egui=error".to_owned();
+        let filter = "warn,citytwin_viewer=info,wgpu_core=error,wgpu_hal=error,bevy_render=error,bevy_core_pipeline=error,bevy_egui=error"
+            .to_owned();
         app.add_plugins(bevy::log::LogPlugin { filter, ..Default::default() });
     }
     app.add_plugins((

@@ -146,7 +146,10 @@ impl Plugin for CameraPlugin {
         app.init_resource::<Looking>()
             .add_systems(
                 Update,
-                (measure, overlook, by_mouse, by_touch, by_keys, fly, stay_in_bounds).chain().in_set(CameraSystems).before(SceneSystems::Stream),
+                (measure, overlook, by_mouse, by_touch, by_keys, fly, stay_in_bounds)
+                    .chain()
+                    .in_set(CameraSystems)
+                    .before(SceneSystems::Stream),
             )
             .add_systems(PostUpdate, fill_frame.before(SceneSystems::Draw));
     }

@@ -101,8 +101,10 @@ impl Studio {
             let world = self.app.world();
             // What is in alarm belongs into the picture; a server without a live socket does not hold it up for long.
             let live = world.resource::<Lively>().live.seq().is_some() || start.elapsed() > LIVE_PATIENCE;
-            let done =
-                live && world.resource::<Scene>().settled() && world.resource::<Labels>().settled() && !world.resource::<Looking>().moving();
+            let done = live
+                && world.resource::<Scene>().settled()
+                && world.resource::<Labels>().settled()
+                && !world.resource::<Looking>().moving();
             calm = if done { calm + 1 } else { 0 };
             if start.elapsed() > patience {
                 let trouble = world.resource::<crate::city::City>().trouble.clone();

@@ -71,7 +71,9 @@ pub struct SelectionPlugin;
 
 impl Plugin for SelectionPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Selection>().add_systems(PreUpdate, receive.after(NetSystems)).add_systems(Update, (open_wanted, click.before(CameraSystems)));
+        app.init_resource::<Selection>()
+            .add_systems(PreUpdate, receive.after(NetSystems))
+            .add_systems(Update, (open_wanted, click.before(CameraSystems)));
     }
 }
 

@@ -2,10 +2,10 @@
 
 use crate::SinkError;
 use crate::emit::{Emitter, Row};
-use crate::geodesy::round_to;
-use crate::ground::{Lattice, RIVER_HALF_M};
 use crate::flow::{flow_tree, other_end};
+use crate::geodesy::round_to;
 use crate::gradient::{Bounds, PipeEnd, wall_m};
+use crate::ground::{Lattice, RIVER_HALF_M};
 use crate::layout::{Edge, Layout, Node, Service};
 use crate::mains::pipe_row;
 use crate::plan::{Plan, along, line_length, part};
@@ -143,8 +143,10 @@ impl Works<'_> {
             crown_to: self.crown_below(run.to),
             outfall: run.to.is_none(),
         };
-        let (diameter_mm, inverts) = bounds.design(catchment_ha * if self.service == Service::Storm { STORM_L_S_HA } else { SEWAGE_L_S_HA });
-        let drain = Drain { seed: self.layout.seed, service: self.service, laid: self.laid(run, stops[0], diameter_mm), diameter_mm, catchment_ha };
+        let (diameter_mm, inverts) =
+            bounds.design(catchment_ha * if self.service == Service::Storm { STORM_L_S_HA } else { SEWAGE_L_S_HA });
+        let drain =
+            Drain { seed: self.layout.seed, service: self.service, laid: self.laid(run, stops[0], diameter_mm), diameter_mm, catchment_ha };
         let last = pieces as usize;
         let mut previous: Option<String> = None;
         for k in 0..=last {
@@ -194,7 +196,15 @@ impl Works<'_> {
         self.codes.entry(node).or_insert_with(|| out.code(prefix)).clone()
     }
 
-    fn manhole(&mut self, drain: &Drain, code: String, at: Plan, rim_m: f64, invert_m: f64, out: &mut Emitter) -> Result<String, SinkError> {
+    fn manhole(
+        &mut self,
+        drain: &Drain,
+        code: String,
+        at: Plan,
+        rim_m: f64,
+        invert_m: f64,
+        out: &mut Emitter,
+    ) -> Result<String, SinkError> {
         let depth_m = round_to(round_to(rim_m, 3) - invert_m, 3);
         drain.manhole(&code, at, rim_m, invert_m, depth_m, out)?;
         let Drain { diameter_mm, catchment_ha, .. } = *drain;

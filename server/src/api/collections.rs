@@ -31,7 +31,12 @@ pub struct Collection {
 impl Collection {
     pub async fn find(app: &App, view: &View, name: &str) -> ApiResult<Self> {
         if let Some(class) = view.city.class_by_id(name) {
-            return Ok(Self { class: class.clone(), city: view.city.clone(), edition: view.fresh.class(class.no).to_string(), origins: None });
+            return Ok(Self {
+                class: class.clone(),
+                city: view.city.clone(),
+                edition: view.fresh.class(class.no).to_string(),
+                origins: None,
+            });
         }
         if crate::overlays::is_computed(name) {
             let results = app.overlays.results().await?;

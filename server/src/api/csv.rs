@@ -126,7 +126,8 @@ mod tests {
     fn geometry_is_written_with_every_digit() {
         let line = Geometry::with_z(Shape::Line(vec![Position::new(116.000_000_000_000_01, 30.0, 18.5), Position::new(116.1, 30.0, 0.1)]));
         assert_eq!(well_known_text(&line), "LINESTRING Z (116.00000000000001 30 18.5, 116.1 30 0.1)");
-        let square = vec![Position::new(0.0, 0.0, 9.0), Position::new(1.0, 0.0, 9.0), Position::new(1.0, 1.0, 9.0), Position::new(0.0, 0.0, 9.0)];
+        let square =
+            vec![Position::new(0.0, 0.0, 9.0), Position::new(1.0, 0.0, 9.0), Position::new(1.0, 1.0, 9.0), Position::new(0.0, 0.0, 9.0)];
         let area = Geometry::flat(Shape::MultiPolygon(vec![vec![square]]));
         assert_eq!(well_known_text(&area), "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)))");
     }

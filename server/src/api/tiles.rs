@@ -150,7 +150,8 @@ impl Asked {
 
     /// The last revision that touched the tile. Results of analyses count as a whole.
     fn edition(&self, view: &View, coord: TileCoord) -> String {
-        let touched: Option<Revision> = self.classes.iter().map(|class| view.fresh.tile(class.no, coord.zoom(), coord.x(), coord.y())).max();
+        let touched: Option<Revision> =
+            self.classes.iter().map(|class| view.fresh.tile(class.no, coord.zoom(), coord.x(), coord.y())).max();
         let results = self.results.as_ref().map(|results| results.edition());
         format!("{}.{}", touched.unwrap_or_default(), results.unwrap_or_default())
     }

@@ -296,8 +296,7 @@ fn panels(
     }
 
     egui::Area::new(egui::Id::new("status")).anchor(Align2::LEFT_BOTTOM, [12.0, -10.0]).show(context, |ui| {
-        let mut text =
-            format!("{}   {}   {} MB", model.status.place, model.status.height, model.status.megabytes);
+        let mut text = format!("{}   {}   {} MB", model.status.place, model.status.height, model.status.megabytes);
         if model.status.loading > 0 {
             text += &format!("   {} {}", word("loading"), model.status.loading);
         }
