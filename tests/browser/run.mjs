@@ -45,10 +45,16 @@ const run = {
     if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
     return answer.json();
   },
-  async post(path, body) {
+  post(path, body) {
+    return this.send('POST', path, body, 'application/json');
+  },
+  patch(path, body) {
+    return this.send('PATCH', path, body, 'application/merge-patch+json');
+  },
+  async send(method, path, body, type) {
     const answer = await fetch(this.server + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${this.key}` },
+      method,
+      headers: { 'content-type': type, authorization: `Bearer ${this.key}` },
       body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);

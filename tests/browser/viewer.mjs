@@ -256,7 +256,7 @@ function longest(feature) {
 /** A datastream with a limit on a hydrant or another thing that is drawn, not in alarm now. */
 async function alarmable(run) {
   const latest = new Map((await run.get('/readings/latest')).values.map((one) => [one.datastream, one]));
-  const streams = (await run.get('/collections/datastream/items?limit=10000')).features.map((one) => one.properties);
+  const streams = (await run.get('/collections/datastream/items?limit=10000')).features.map((one) => ({ ...one.properties, id: one.id }));
   const found = streams.find((one) => {
     const value = latest.get(one.code);
     return value?.position && !value.alarm && /^(hydrant|manhole|gas_valve|water_valve)\./.test(value.host ?? '') && (one.alarm_high != null || one.alarm_low != null);
@@ -264,5 +264,7 @@ async function alarmable(run) {
   assert.ok(found, 'no datastream with a limit on a thing that is drawn');
   const { host, position } = latest.get(found.code);
   const over = found.alarm_high != null ? found.alarm_high * 1.5 + 1 : found.alarm_low - Math.abs(found.alarm_low) * 0.5 - 1;
+  // The simulator leaves a real device alone: what is raised stays raised.
+  await run.patch(`/collections/datastream/items/${found.id}`, { type: 'Feature', properties: { simulated: false } });
   return { code: found.code, host, position, over };
 }
