@@ -9,11 +9,12 @@ T := $(CARGO_TARGET_DIR)
 PAGE := $(T)/web-viewer
 CITY ?= $(CACHE)/cities/demo-village
 LISTEN ?= 127.0.0.1:8080
+PREFIX ?= $(HOME)/.local
 SERVER_CRATES := -p citytwin -p citytwin-analysis -p citytwin-assets -p citytwin-catalogue -p citytwin-datasets -p citytwin-demo \
     -p citytwin-faults -p citytwin-gdal -p citytwin-index -p citytwin-live -p citytwin-model -p citytwin-store -p citytwin-tests -p citytwin-tiles \
     -p citytwin-viewer-state -p citytwin-viewer-stream -p citytwin-wire
 
-.PHONY: help demo serve load-demo build console web viewer test test-server test-viewer test-install bench soak lint dist
+.PHONY: help demo load-demo build install console web viewer test test-server test-viewer test-install bench soak lint
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +27,10 @@ demo: build load-demo ## Make and load the demo city once, serve it with simulat
 build: console ## Server, loader's helper and console
 	@.build/packages.sh server
 	cargo build --locked -p citytwin -p citytwin-gdal
+
+install: build ## Program and helper into ~/.local/bin (or PREFIX/bin)
+	install -D -t $(PREFIX)/bin $(T)/debug/citytwin $(T)/debug/citytwin-gdal
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "$(PREFIX)/bin is not on your PATH yet: export PATH=$(PREFIX)/bin:\$$PATH";; esac
 
 load-demo:
 	@.build/demo.sh $(T)/debug/citytwin $(CITY)
@@ -42,6 +47,7 @@ viewer: ## The native viewer, on a running `make demo`
 	CARGO_TARGET_DIR=$(T)/viewer cargo run --locked -p citytwin-viewer -- --server http://$(LISTEN)
 
 test: ## All that CI runs: the server's half first, then both viewers
+	@.build/timed.sh --begin
 	@.build/timed.sh "server's half" $(MAKE) --no-print-directory test-server
 	@.build/timed.sh "viewers" $(MAKE) --no-print-directory test-viewer
 	@.build/timed.sh --report
@@ -51,6 +57,7 @@ test-server: ## Everything without Bevy: crates, console, real clients on a runn
 	@.build/timed.sh "console: types and units" .build/npm.sh server/console check test build
 	@.build/timed.sh "programs" cargo build --locked -p citytwin -p citytwin-gdal
 	@.build/timed.sh "crates" cargo test --locked $(SERVER_CRATES)
+	@.build/timed.sh "benchmarks compile" cargo check --locked -p citytwin-peers
 	@.build/timed.sh "real clients" tests/clients.sh $(T)/debug
 
 test-viewer: ## The viewer, native (golden image) and in a browser

@@ -1,7 +1,11 @@
 #!/bin/bash
-# Runs a suite and writes down its minutes: timed.sh NAME COMMAND…; timed.sh --report prints them.
+# Runs a suite and writes down its minutes: timed.sh NAME COMMAND…; --begin forgets earlier ones, --report prints them.
 set -u
 sheet=${CARGO_TARGET_DIR:-/tmp}/minutes.tsv
+if [ "$1" = --begin ]; then
+    rm -f "$sheet"
+    exit 0
+fi
 if [ "$1" = --report ]; then
     echo "Minutes per suite:"
     awk -F'\t' '{printf "  %6.1f  %s\n", $2 / 60, $1}' "$sheet"

@@ -22,7 +22,6 @@ enum Command {
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "each command ends in some of them")]
 pub enum Outcome {
     Done,
     /// Done, but some records were refused; they were listed.

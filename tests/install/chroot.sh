@@ -77,8 +77,11 @@ minutes() { awk -v s="$1" 'BEGIN {printf "%.1f", s / 60}'; }
 demo() {
     say "make demo"
     local begin=$SECONDS state=''
+    # In a process group of its own, so that it can be ended as Ctrl-C ends it.
+    set -m
     inside "make demo LISTEN=127.0.0.1:$port" >"$cache/chroot-demo.log" 2>&1 &
     local pid=$!
+    set +m
     until curl -fs -o /dev/null "http://127.0.0.1:$port/ready"; do
         kill -0 $pid 2>/dev/null || { tail -n 40 "$cache/chroot-demo.log"; say "make demo ended"; return 1; }
         sleep 1
@@ -93,8 +96,9 @@ demo() {
         sleep 2
     done
     say "make demo: the web viewer is ready after $(minutes $((SECONDS - begin))) min"
-    kill -INT $pid
+    kill -INT -- -$pid
     wait $pid 2>/dev/null || true
+    ! curl -fs -o /dev/null "http://127.0.0.1:$port/ready" || { say "the server outlived Ctrl-C"; return 1; }
 }
 
 tests() {

@@ -8,6 +8,7 @@ import { readGlb } from './glb.mjs';
 import { contents, source } from './tileset.mjs';
 
 const NEAR_M = 0.05;
+const WIDEST_STREET_M = 20;
 const [server] = process.argv.slice(2).map((given) => given.replace(/\/$/, ''));
 if (!/^https?:/.test(server ?? '')) {
   console.error('usage: node compare.mjs SERVER');
@@ -87,7 +88,7 @@ const spots = ({ type, coordinates }) => (type === 'Point' ? [coordinates] : typ
 const STRAY = {
   tube({ geometry }, { points }) {
     const surveyed = lines(geometry).map((line) => line.map(([lon, lat, z]) => (z === undefined ? undefined : ecef(lon, lat, z + offset))));
-    if (surveyed.flat().includes(undefined)) return undefined;
+    if (surveyed.flat().includes(undefined)) return Infinity;
     const ends = points.map(({ at }) => at);
     const off = ends.map((end) => Math.min(...surveyed.map((line) => fromLine(end, line))));
     // A ball where pipes meet may be another pipe's: ends count, and balls of pipes that are nothing but a point.
@@ -121,7 +122,8 @@ const STRAY = {
     const flat = seenFrom(...polygons(geometry)[0][0][0]);
     const rings = polygons(geometry).flat().map((ring) => ring.map(([lon, lat]) => flat(ecef(lon, lat, 0)).slice(0, 2)));
     const stray = (p) => (rings.filter((ring) => inside(p, ring)).length % 2 ? 0 : Math.min(...rings.map((ring) => fromLine(p, ring))));
-    return Math.max(0, ...points.map(({ at }) => stray(flat(at).slice(0, 2))));
+    const corners = points.map(({ at }) => flat(at).slice(0, 2));
+    return Math.max(0, ...corners.map(stray), ...rings.flat().map((vertex) => unlessCut(vertex, corners)));
   },
   ribbon({ geometry, properties }, { points }) {
     if (!lines(geometry).length) return STRAY.patch({ geometry }, { points });
@@ -130,21 +132,28 @@ const STRAY = {
     const half = (properties.width_m ?? 6) / 2;
     // A bend may be drawn out to three half widths.
     const bends = line.some((line) => line.length > 2) ? 3 : 1;
-    return Math.max(0, ...points.map(({ at }) => Math.min(...line.map((line) => fromLine(flat(at).slice(0, 2), line))) - half * bends));
+    const corners = points.map(({ at }) => flat(at).slice(0, 2));
+    const off = corners.map((corner) => Math.min(...line.map((line) => fromLine(corner, line))) - half * bends);
+    return Math.max(0, ...off, ...line.flat().map((vertex) => unlessCut(vertex, corners)));
   },
 };
+
+/** The ground is drawn once: a street that lies on top cuts away what is under it, but no more than its width. */
+function unlessCut(vertex, corners) {
+  return Math.min(...corners.map((corner) => far(corner, vertex))) <= WIDEST_STREET_M ? 0 : Infinity;
+}
 
 /** Each vertex of the source is drawn. */
 function vertices({ geometry }, { points }) {
   const source = lines(geometry).flat();
-  if (source.some(([, , z]) => z === undefined)) return undefined;
+  if (source.some(([, , z]) => z === undefined)) return Infinity;
   return Math.max(...source.map(([lon, lat, z]) => Math.min(...points.map(({ at }) => far(at, ecef(lon, lat, z + offset))))));
 }
 
 /** What is round about a point stands over it; where the point has a height, at that height. */
 function upright({ geometry }, { points }, level) {
   const [spot, ...others] = spots(geometry);
-  if (!spot || others.length) return undefined;
+  if (!spot || others.length) return Infinity;
   const flat = seenFrom(spot[0], spot[1]);
   const seen = points.map(({ at }) => flat(at));
   const middle = [0, 1].map((axis) => seen.reduce((sum, p) => sum + p[axis], 0) / seen.length);
@@ -172,10 +181,7 @@ for (const entry of catalogue.classes) {
       }
       drawn.delete(`${entry.no}.${item.id.split('.')[1]}`);
       if (held.code !== (item.properties.code ?? '')) strays.push(`${item.id} is called ${held.code}`);
-      // Wholly under something else, or a pipe that is shown by its neighbour's ball.
-      if (!held.points.length) continue;
-      const stray = STRAY[kind](item, held);
-      if (stray === undefined) continue;
+      const stray = held.points.length ? STRAY[kind](item, held) : Infinity;
       compared++;
       worst = Math.max(worst, stray);
       if (!(stray <= NEAR_M)) strays.push(`${item.id} by ${stray} m`);

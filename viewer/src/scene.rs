@@ -102,10 +102,6 @@ impl Scene {
         Group::from_id(&self.stream.group(key.group).id).unwrap_or(Group::NetOther)
     }
 
-    pub fn key_of(&self, no: TileNo) -> Option<TileKey> {
-        self.by_no.get(&no).copied()
-    }
-
     /// Everything that the view wants is on the card, its overlay values included.
     pub fn settled(&self) -> bool {
         self.stream.settled() && self.requests.is_empty() && self.values.is_empty()

@@ -81,10 +81,6 @@ impl Studio {
         self.world().resource_mut::<Panels>().shown = shown;
     }
 
-    pub fn look_from(&mut self, eye: Eye) {
-        self.world().resource_mut::<Looking>().set(eye);
-    }
-
     pub fn frame(&mut self) {
         self.app.update();
     }

@@ -159,10 +159,6 @@ impl Stream {
         &self.groups[usize::from(no)].group
     }
 
-    pub fn group_ids(&self) -> impl Iterator<Item = &str> {
-        self.groups.iter().map(|g| g.group.id.as_str())
-    }
-
     /// Which groups can be seen, and how many pixels a cell must have to be worth loading. Others are neither loaded nor drawn.
     pub fn choose(&mut self, groups: impl IntoIterator<Item = (String, f64)>) {
         self.choice = groups.into_iter().collect();
