@@ -2,7 +2,6 @@
 
 use crate::app::{self, Options};
 use crate::camera::Looking;
-use crate::eye::Eye;
 use crate::labels::Labels;
 use crate::live::Lively;
 use crate::render::Samples;
