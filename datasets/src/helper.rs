@@ -1,19 +1,17 @@
-//! The helper program: found, started, listened to, and never left behind.
+//! The helper program: found, started, listened to.
 //!
 //! It is found beside our own program, or where `CITYTWIN_GDAL` says. It gets an environment with nothing in it but
 //! what its libraries need to find their data, so that no setting of the operator's shell opens a door in it.
 
 use crate::pipe::{Event, Fail, Hello, PipeError, PipeReader, Wanted};
+use crate::process::Process;
 use std::ffi::OsStr;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::process::ChildStdout;
 
 pub const PROGRAM: &str = "citytwin-gdal";
 pub const VARIABLE: &str = "CITYTWIN_GDAL";
-/// Settings that say where libraries and their tables lie; nothing else is handed on.
-const HANDED_ON: [&str; 6] = ["LD_LIBRARY_PATH", "GDAL_DATA", "PROJ_DATA", "PROJ_LIB", "TMPDIR", "HOME"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum HelperError {
@@ -87,50 +85,40 @@ impl Helper {
     }
 
     fn start(&self, verb: &str, file: &Path, request: &Request, args: &[&OsStr]) -> Result<Stream, HelperError> {
-        let mut command = Command::new(&self.program);
-        command.arg(verb).args(args);
+        let accepted = request.accept_shift_m.map(|metres| metres.to_string());
+        let file = from_root(file);
+        let mut all: Vec<&OsStr> = vec![verb.as_ref()];
+        all.extend(args);
         if let Some(crs) = &request.crs {
-            command.arg("--crs").arg(crs);
+            all.extend::<[&OsStr; 2]>(["--crs".as_ref(), crs.as_ref()]);
         }
-        if let Some(metres) = request.accept_shift_m {
-            command.arg("--accept-shift").arg(metres.to_string());
+        if let Some(metres) = &accepted {
+            all.extend::<[&OsStr; 2]>(["--accept-shift".as_ref(), metres.as_ref()]);
         }
-        // Absolute, so that a name that begins with a dash is no option.
-        command.arg(std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
-        command.env_clear().envs(HANDED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|source| HelperError::NotStarted { program: self.program.clone(), source })?;
-        let stdout = child.stdout.take().expect("asked for");
-        let stderr = child.stderr.take().expect("asked for");
-        // Drained beside, so that a talkative library cannot block; the first words are kept.
-        let said = std::thread::spawn(move || {
-            let mut kept = Vec::new();
-            let mut all = stderr;
-            let _ = all.by_ref().take(4096).read_to_end(&mut kept);
-            let _ = std::io::copy(&mut all, &mut std::io::sink());
-            String::from_utf8_lossy(&kept).trim().to_owned()
-        });
-        let mut stream = Stream {
-            stdin: child.stdin.take(),
-            child,
-            pipe: PipeReader::new(BufReader::with_capacity(256 << 10, stdout)),
-            said: Some(said),
-            hello: None,
-        };
+        all.push(file.as_ref());
+        let (process, stdout) = self.process(&all)?;
+        let mut stream = Stream { process, pipe: PipeReader::new(BufReader::with_capacity(256 << 10, stdout)), hello: None };
         match stream.next_event()? {
             Some(Event::Hello(hello)) => stream.hello = Some(hello),
             _ => return Err(HelperError::Pipe(PipeError::Malformed("no greeting"))),
         }
         Ok(stream)
     }
+
+    pub(crate) fn process(&self, args: &[&OsStr]) -> Result<(Process, ChildStdout), HelperError> {
+        Process::start(&self.program, args)
+    }
+}
+
+/// Absolute, so that a name that begins with a dash is no option.
+pub(crate) fn from_root(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }
 
 /// One file being read. Dropped early, it ends the helper.
 pub struct Stream {
-    child: Child,
-    stdin: Option<ChildStdin>,
+    process: Process,
     pipe: PipeReader<BufReader<ChildStdout>>,
-    said: Option<JoinHandle<String>>,
     hello: Option<Hello>,
 }
 
@@ -141,12 +129,12 @@ impl Stream {
     }
 
     pub fn process_id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Asks for layers, by their place in [`Hello::layers`].
     pub fn want(&mut self, layers: Vec<usize>) -> Result<(), HelperError> {
-        if let Some(mut stdin) = self.stdin.take() {
+        if let Some(mut stdin) = self.process.stdin.take() {
             let mut line = serde_json::to_vec(&Wanted { layers }).expect("numbers become JSON");
             line.push(b'\n');
             // A helper that is gone shows when it is read from.
@@ -160,37 +148,8 @@ impl Stream {
         match self.pipe.next_event() {
             Ok(Some(Event::Fail(fail))) => Err(HelperError::Refused(fail)),
             Ok(event) => Ok(event),
-            Err(PipeError::BrokeOff) => Err(HelperError::Died { how: self.obituary() }),
+            Err(PipeError::BrokeOff) => Err(self.process.obituary()),
             Err(error) => Err(HelperError::Pipe(error)),
         }
-    }
-
-    fn obituary(&mut self) -> String {
-        let status = self.child.wait();
-        let said = self.said.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        let how = match status {
-            Ok(status) => how_it_ended(status),
-            Err(error) => error.to_string(),
-        };
-        if said.is_empty() { how } else { format!("{how}: {said}") }
-    }
-}
-
-fn how_it_ended(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(9) => "killed (out of memory or of CPU time, or by hand)".to_owned(),
-        Some(24) => "its CPU time was used up".to_owned(),
-        Some(14) => "it was silent for too long".to_owned(),
-        Some(6 | 11 | 7 | 8 | 4) => format!("it crashed on this file or ran out of memory ({status})"),
-        _ => status.to_string(),
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.stdin = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

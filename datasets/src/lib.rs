@@ -6,11 +6,16 @@ pub mod fit;
 pub mod helper;
 pub mod own;
 pub mod pipe;
+pub mod points;
+mod process;
+pub mod project;
 pub mod shape;
 pub mod skipped;
 #[cfg(test)]
 mod testing;
+pub mod write;
 
 pub use fit::{Fit, Fitted, class_of_layer};
 pub use helper::{Helper, HelperError, Request, Stream};
+pub use project::Projector;
 pub use skipped::{Reason, Skipped};

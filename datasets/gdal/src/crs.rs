@@ -56,6 +56,16 @@ impl<'a> Transform<'a> {
         lost.map_or(Ok(()), Err)
     }
 
+    /// Points in degrees, back into the source's own units; what has no answer is not finite.
+    pub fn undo(&self, points: &mut [(f64, f64)]) {
+        let Some(operation) = &self.operation else { return };
+        let (mut x, mut y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+        operation.transform_back(&mut x, &mut y);
+        for (point, moved) in points.iter_mut().zip(x.into_iter().zip(y)) {
+            *point = moved;
+        }
+    }
+
     /// Degrees that hold a box of the source.
     pub fn bounds(&self, source: &Bounds) -> Bounds {
         match &self.operation {
@@ -65,7 +75,19 @@ impl<'a> Transform<'a> {
     }
 }
 
+/// A box of degrees in the units of a system, roughly: without the shift between the datums.
+pub fn own_bounds(proj: &Proj, definition: &str, degrees: &Bounds) -> Bounds {
+    let Some(crs) = proj.crs(definition).map(Object::horizontal).filter(Object::is_projected) else { return *degrees };
+    let down = crs.geodetic().and_then(|beneath| proj.operations(&crs, &beneath, None, false).into_iter().find_map(|o| o.x_first()));
+    down.map_or(Bounds::EMPTY, |down| outline(degrees, |x, y| down.transform_back(x, y)))
+}
+
 fn moved_bounds(operation: &Object, source: &Bounds) -> Bounds {
+    outline(source, |x, y| operation.transform(x, y))
+}
+
+/// The box of a box's moved outline.
+fn outline(source: &Bounds, moved: impl FnOnce(&mut [f64], &mut [f64])) -> Bounds {
     const STEPS: usize = 20;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for i in 0..=STEPS {
@@ -74,7 +96,7 @@ fn moved_bounds(operation: &Object, source: &Bounds) -> Bounds {
         x.extend([lon, lon, source.west, source.east]);
         y.extend([source.south, source.north, lat, lat]);
     }
-    operation.transform(&mut x, &mut y);
+    moved(&mut x, &mut y);
     let mut bounds = Bounds::EMPTY;
     for (x, y) in x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()) {
         bounds.include(x, y);

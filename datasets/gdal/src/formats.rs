@@ -9,6 +9,9 @@ use gdal::DriverManager;
 pub const VECTOR: [&str; 7] = ["GPKG", "GeoJSON", "GeoJSONSeq", "FlatGeobuf", "ESRI Shapefile", "MapInfo File", "CSV"];
 pub const RASTER: [&str; 3] = ["GTiff", "AAIGrid", "SRTMHGT"];
 
+/// Formats that are written for us.
+pub const WRITTEN: [&str; 2] = ["FlatGeobuf", "ESRI Shapefile"];
+
 /// Settings that hold before the first driver is registered.
 pub fn prepare() -> anyhow::Result<()> {
     for (key, value) in [

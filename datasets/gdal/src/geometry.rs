@@ -30,6 +30,10 @@ pub unsafe fn take(handle: OGRGeometryH, buffer: &mut Vec<u8>) -> Result<Taken, 
         if gdal_sys::OGR_G_IsEmpty(handle) != 0 {
             return Err(Refused("empty_geometry", String::new()));
         }
+        // A layer that has heights for all or for none says so of those without.
+        if gdal_sys::OGR_G_Is3D(handle) != 0 && lacks_heights(handle) {
+            gdal_sys::OGR_G_Set3D(handle, 0);
+        }
         if gdal_sys::OGR_G_HasCurveGeometry(handle, 1) != 0 {
             let linear = gdal_sys::OGR_G_GetLinearGeometry(handle, CHORD_DEG, std::ptr::null_mut());
             if linear.is_null() {
@@ -101,6 +105,17 @@ unsafe fn export(handle: OGRGeometryH, buffer: &mut Vec<u8>) -> Result<Taken, Re
     Ok(Taken { geometry, measures, stroked: false })
 }
 
+/// Whether every height is no number.
+unsafe fn lacks_heights(handle: OGRGeometryH) -> bool {
+    // SAFETY: as for `take`.
+    unsafe {
+        match gdal_sys::OGR_G_GetGeometryCount(handle) {
+            0 => (0..gdal_sys::OGR_G_GetPointCount(handle)).all(|i| gdal_sys::OGR_G_GetZ(handle, i).is_nan()),
+            parts => (0..parts).all(|i| lacks_heights(gdal_sys::OGR_G_GetGeometryRef(handle, i))),
+        }
+    }
+}
+
 unsafe fn collect_measures(handle: OGRGeometryH, out: &mut Vec<f64>) {
     // SAFETY: as for `take`.
     unsafe {
@@ -149,6 +164,23 @@ mod tests {
         let t = taken("MULTIPOINT M ((1 2 9), (3 4 8))").unwrap();
         assert!(!t.geometry.has_z);
         assert_eq!(t.measures, [9.0, 8.0]);
+    }
+
+    #[test]
+    fn heights_that_are_no_numbers_are_none() {
+        // SAFETY: made, filled and freed here.
+        let take_line = |heights: [f64; 2]| unsafe {
+            let line = gdal_sys::OGR_G_CreateGeometry(Type::wkbLineString25D);
+            for (i, z) in heights.into_iter().enumerate() {
+                gdal_sys::OGR_G_AddPoint(line, i as f64, 2.0, z);
+            }
+            let taken = take(line, &mut Vec::new()).map(|t| t.geometry.has_z);
+            gdal_sys::OGR_G_DestroyGeometry(line);
+            taken
+        };
+        assert!(!take_line([f64::NAN, f64::NAN]).unwrap());
+        assert!(take_line([1.0, 2.0]).unwrap());
+        assert_eq!(take_line([1.0, f64::NAN]).unwrap_err().0, "not_finite");
     }
 
     #[test]

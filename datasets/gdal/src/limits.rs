@@ -12,11 +12,13 @@ pub struct Limits {
     pub cpu_secs: u64,
     /// Longest silence between two pieces of output, not counting the time that the parent takes to read them.
     pub silence_secs: u32,
+    /// Largest file that may be written. A reader writes none.
+    pub file_mib: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_mib: 4096, cpu_secs: 3600, silence_secs: 300 }
+        Self { memory_mib: 4096, cpu_secs: 3600, silence_secs: 300, file_mib: 64 }
     }
 }
 
@@ -27,7 +29,7 @@ impl Limits {
         limit(libc::RLIMIT_CPU, self.cpu_secs)?;
         limit(libc::RLIMIT_CORE, 0)?;
         limit(libc::RLIMIT_NOFILE, 256)?;
-        limit(libc::RLIMIT_FSIZE, 64 << 20)?;
+        limit(libc::RLIMIT_FSIZE, self.file_mib << 20)?;
         #[cfg(target_os = "linux")]
         {
             linux::die_with_parent();
@@ -72,6 +74,21 @@ impl<W: io::Write> io::Write for Unwatched<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+/// Input that is not watched while it waits for its writer.
+pub struct UnwatchedInput<R> {
+    pub inner: R,
+    pub silence_secs: u32,
+}
+
+impl<R: io::Read> io::Read for UnwatchedInput<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        watch(0);
+        let read = self.inner.read(bytes);
+        watch(self.silence_secs);
+        read
     }
 }
 

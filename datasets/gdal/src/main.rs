@@ -1,4 +1,4 @@
-//! The helper: reads one foreign file and streams what it holds over standard output.
+//! The helper: reads one foreign file and streams what it holds over standard output, or writes one.
 //!
 //! It is a process of its own because libgdal and our SQLite must not share one, and because a foreign file may
 //! crash its reader: then this process ends, and the load says so. What it writes is `citytwin_datasets::pipe`.
@@ -10,22 +10,27 @@ mod geometry;
 mod limits;
 mod mistyped;
 mod proj;
+mod project;
 mod raster;
 mod read;
 mod values;
+mod write;
 
-use crate::limits::{Limits, Unwatched};
+use crate::limits::{Limits, Unwatched, UnwatchedInput};
 use anyhow::{Context, bail};
 use citytwin_datasets::pipe::{Fail, PipeWriter};
-use std::io::{BufWriter, stdout};
-use std::path::PathBuf;
+use std::io::{BufWriter, stdin, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str =
     "usage: citytwin-gdal read FILE [--layer NAME]… [--crs EPSG:N|WKT] [--accept-shift METRES] [--exact-extent] [--heads-only] [--ask]
        citytwin-gdal raster FILE [--crs EPSG:N|WKT] [--accept-shift METRES]
+       citytwin-gdal write FILE --format NAME --crs EPSG:N|WKT --geometry TYPE [--widths W.D,…]
+       citytwin-gdal project --crs EPSG:N|WKT --area=W,S,E,N [--accept-shift METRES]
        citytwin-gdal formats
-Reads a foreign file and writes frames to standard output; `citytwin load` is its reader.
+Reads a foreign file and writes frames to standard output; `citytwin load` is its reader. `write` takes frames from
+standard input into a new file, `project` moves points from degrees; `citytwin export` is their parent.
 Limits: --memory-mib N (4096), --cpu-secs N (3600), --silence-secs N (300)";
 
 fn main() -> ExitCode {
@@ -43,6 +48,8 @@ struct Args {
     verb: String,
     file: Option<PathBuf>,
     read: read::ReadOptions,
+    write: write::WriteOptions,
+    area: citytwin_model::Bounds,
     limits: Limits,
 }
 
@@ -53,7 +60,14 @@ fn run() -> anyhow::Result<bool> {
         println!("{}\n{}", formats::VECTOR.join(", "), formats::RASTER.join(", "));
         return Ok(true);
     }
+    if args.verb == "project" {
+        args.limits.set().context("limits")?;
+        return project::project(&args.read.said, &args.area, stdin().lock(), stdout().lock());
+    }
     let file = args.file.context(USAGE)?;
+    if args.verb == "write" {
+        return write(&file, args.write, args.read.said.crs.context(USAGE)?, args.limits);
+    }
     // An absolute path: no driver takes it for a connection string.
     let file = file.canonicalize().with_context(|| file.display().to_string())?;
     args.limits.set().context("limits")?;
@@ -74,6 +88,29 @@ fn run() -> anyhow::Result<bool> {
     }
 }
 
+fn write(file: &Path, options: write::WriteOptions, crs: String, limits: Limits) -> anyhow::Result<bool> {
+    let folder = file.parent().context(USAGE)?;
+    let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
+    let file = folder.join(file.file_name().context(USAGE)?);
+    // It is there to write; the disk is the bound.
+    let limits = Limits { file_mib: 16 << 20, ..limits };
+    limits.set().context("limits")?;
+    complaints::catch();
+    formats::prepare()?;
+    limits::watch(limits.silence_secs);
+    let out = Unwatched { inner: stdout().lock(), silence_secs: limits.silence_secs };
+    let input = UnwatchedInput { inner: stdin().lock(), silence_secs: limits.silence_secs };
+    write::write(&file, &write::WriteOptions { crs, ..options }, input, &mut PipeWriter::new(out))
+}
+
+fn area(text: &str) -> anyhow::Result<citytwin_model::Bounds> {
+    let sides: Vec<f64> = text.split(',').map(|x| x.parse().context("--area wants W,S,E,N")).collect::<Result<_, _>>()?;
+    match sides[..] {
+        [west, south, east, north] => Ok(citytwin_model::Bounds::new(west, south, east, north)),
+        _ => bail!("--area wants W,S,E,N"),
+    }
+}
+
 fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args> {
     let mut args = args.peekable();
     let verb = args.next().and_then(|v| v.into_string().ok()).context(USAGE)?;
@@ -81,6 +118,8 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args>
         verb,
         file: None,
         read: read::ReadOptions { said: crs::Said::default(), ask: false, layers: Vec::new(), exact_extent: false, heads_only: false },
+        write: write::WriteOptions::default(),
+        area: citytwin_model::Bounds::WORLD,
         limits: Limits::default(),
     };
     while let Some(arg) = args.next() {
@@ -91,6 +130,10 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args>
             Some("--accept-shift") => parsed.read.said.accept_shift_m = Some(value()?.parse().context("--accept-shift wants metres")?),
             Some("--exact-extent") => parsed.read.exact_extent = true,
             Some("--heads-only") => parsed.read.heads_only = true,
+            Some("--format") => parsed.write.format = value()?,
+            Some("--geometry") => parsed.write.geometry = value()?,
+            Some("--widths") => parsed.write.widths = write::widths(&value()?)?,
+            Some(option) if option.starts_with("--area=") => parsed.area = area(&option["--area=".len()..])?,
             Some("--ask") => parsed.read.ask = true,
             Some("--memory-mib") => parsed.limits.memory_mib = value()?.parse()?,
             Some("--cpu-secs") => parsed.limits.cpu_secs = value()?.parse()?,

@@ -44,6 +44,9 @@ const COMPARE_BUT_AXIS_ORDER: c_int = 2;
 const GRID_MUST_BE_THERE: c_int = 1;
 const AREA_MUST_CONTAIN: c_int = 0;
 const FORWARD: c_int = 1;
+const INVERSE: c_int = -1;
+const WKT2_2019: c_int = 2;
+const WKT1_GDAL: c_int = 4;
 
 unsafe extern "C" {
     fn proj_context_create() -> *mut PjContext;
@@ -94,6 +97,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn proj_normalize_for_visualization(ctx: *mut PjContext, pj: *const Pj) -> *mut Pj;
     fn proj_as_proj_string(ctx: *mut PjContext, pj: *const Pj, kind: c_int, options: *const *const c_char) -> *const c_char;
+    fn proj_as_wkt(ctx: *mut PjContext, pj: *const Pj, kind: c_int, options: *const *const c_char) -> *const c_char;
     fn proj_trans_generic(
         pj: *mut Pj,
         direction: c_int,
@@ -298,8 +302,33 @@ impl<'a> Object<'a> {
         (!pipeline.is_empty()).then_some(pipeline)
     }
 
+    /// The system's definition as GeoPackages and shapefiles hold it; `None` where WKT 1 has no words for it.
+    pub fn wkt1(&self) -> Option<String> {
+        self.wkt(WKT1_GDAL)
+    }
+
+    /// The system's definition in full.
+    pub fn wkt2(&self) -> Option<String> {
+        self.wkt(WKT2_2019)
+    }
+
+    fn wkt(&self, kind: c_int) -> Option<String> {
+        // SAFETY: the string lives as long as the object; it is copied.
+        let wkt = unsafe { text(proj_as_wkt(self.ctx(), self.pj.as_ptr(), kind, ptr::null())) };
+        (!wkt.is_empty()).then_some(wkt)
+    }
+
     /// Moves points in place; what has no answer becomes infinite.
     pub fn transform(&self, x: &mut [f64], y: &mut [f64]) {
+        self.walk(FORWARD, x, y);
+    }
+
+    /// The same operation, backwards.
+    pub fn transform_back(&self, x: &mut [f64], y: &mut [f64]) {
+        self.walk(INVERSE, x, y);
+    }
+
+    fn walk(&self, direction: c_int, x: &mut [f64], y: &mut [f64]) {
         assert_eq!(x.len(), y.len());
         let step = size_of::<f64>();
         // SAFETY: two arrays of equal, stated length; no z, no time.
@@ -307,7 +336,7 @@ impl<'a> Object<'a> {
             proj_errno_reset(self.pj.as_ptr());
             proj_trans_generic(
                 self.pj.as_ptr(),
-                FORWARD,
+                direction,
                 x.as_mut_ptr(),
                 step,
                 x.len(),

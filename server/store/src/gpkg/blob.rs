@@ -38,6 +38,11 @@ pub fn write(geometry: &Geometry, multi: bool, out: &mut Vec<u8>) {
     }
 }
 
+/// Names another reference system in a blob that [`write`] made.
+pub fn set_srs(blob: &mut [u8], srs: i32) {
+    blob[4..8].copy_from_slice(&srs.to_le_bytes());
+}
+
 fn wrap(code: u32, geometry: &Geometry, out: &mut Vec<u8>) {
     out.push(LITTLE_ENDIAN);
     out.extend_from_slice(&(if geometry.has_z { code + 1000 } else { code }).to_le_bytes());

@@ -4,9 +4,11 @@
 //! store is a GeoPackage too, with the bookkeeping of `schema.rs` beside it.
 
 pub mod blob;
+mod describe;
 mod functions;
 mod writer;
 
+pub use describe::{Heights, Srs};
 pub use functions::register as register_functions;
 pub use writer::{LayerNo, Writer};
 

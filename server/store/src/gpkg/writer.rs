@@ -1,5 +1,6 @@
 //! Writes a plain GeoPackage: one layer per class, references as codes, no bookkeeping.
 
+use super::describe::Heights;
 use super::{blob, column_type, create_base, create_rtree, quoted, register_functions, register_layer, stored_as_multi};
 use crate::error::{Refusal, Result, StoreError};
 use crate::row;
@@ -9,19 +10,21 @@ use std::path::{Path, PathBuf};
 
 /// A layer of the file being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LayerNo(usize);
+pub struct LayerNo(pub(super) usize);
 
 /// Streams features into a new file. The file gets its name only when [`Writer::finish`] has put it on disk whole.
 pub struct Writer {
-    conn: Connection,
+    pub(super) conn: Connection,
     path: PathBuf,
     part: PathBuf,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     blob: Vec<u8>,
+    /// Set where coordinates are not the city's degrees.
+    pub(super) foreign_srs: Option<i32>,
 }
 
-struct Layer {
-    class: Class,
+pub(super) struct Layer {
+    pub(super) class: Class,
     insert: String,
     rows: usize,
 }
@@ -41,11 +44,15 @@ impl Writer {
         create_base(&conn)?;
         conn.execute_batch("BEGIN")?;
         conn.set_prepared_statement_cache_capacity(64);
-        Ok(Self { conn, path: path.to_owned(), part, layers: Vec::new(), blob: Vec::new() })
+        Ok(Self { conn, path: path.to_owned(), part, layers: Vec::new(), blob: Vec::new(), foreign_srs: None })
     }
 
     /// Adds a layer for a class. `has_z`: whether all its geometries carry heights.
     pub fn layer(&mut self, class: &Class, has_z: bool) -> Result<LayerNo> {
+        self.layer_with(class, if has_z { Heights::All } else { Heights::None })
+    }
+
+    pub fn layer_with(&mut self, class: &Class, heights: Heights) -> Result<LayerNo> {
         let mut columns = vec!["fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL".to_owned()];
         let mut names = Vec::new();
         if let Some(ty) = super::geometry_type(class) {
@@ -58,7 +65,11 @@ impl Writer {
         }
         let table = quoted(&class.id);
         self.conn.execute_batch(&format!("CREATE TABLE {table}({})", columns.join(", ")))?;
-        register_layer(&self.conn, class, u8::from(has_z))?;
+        register_layer(&self.conn, class, heights.code())?;
+        if let Some(srs) = self.foreign_srs.filter(|_| class.geometry != GeometryKind::None) {
+            self.conn.execute("UPDATE gpkg_contents SET srs_id = ?2 WHERE table_name = ?1", (&class.id, srs))?;
+            self.conn.execute("UPDATE gpkg_geometry_columns SET srs_id = ?2 WHERE table_name = ?1", (&class.id, srs))?;
+        }
         let insert = match names.len() {
             0 => format!("INSERT INTO {table} DEFAULT VALUES"),
             n => format!("INSERT INTO {table}({}) VALUES({})", names.join(", "), vec!["?"; n].join(", ")),
@@ -71,7 +82,11 @@ impl Writer {
     pub fn add(&mut self, layer: LayerNo, geometry: Option<&Geometry>, attributes: &[Value]) -> Result<()> {
         let layer = &mut self.layers[layer.0];
         let refused = |refusal| StoreError::Refused { number: layer.rows + 1, refusal };
-        row::check_geometry(&layer.class, geometry).map_err(refused)?;
+        match row::check_geometry(&layer.class, geometry) {
+            // Metres of another system are no degrees.
+            Err(Refusal::OffTheEarth { .. }) if self.foreign_srs.is_some() => {}
+            checked => checked.map_err(refused)?,
+        }
         if attributes.len() != layer.class.attributes.len() {
             return Err(refused(Refusal::AttributeCount { found: attributes.len(), wanted: layer.class.attributes.len() }));
         }
@@ -79,6 +94,9 @@ impl Writer {
         if let Some(geometry) = geometry {
             self.blob.clear();
             blob::write(geometry, stored_as_multi(&layer.class), &mut self.blob);
+            if let Some(srs) = self.foreign_srs {
+                blob::set_srs(&mut self.blob, srs);
+            }
             values.push(rusqlite::types::Value::Blob(std::mem::take(&mut self.blob)));
         }
         for (attribute, value) in layer.class.attributes.iter().zip(attributes) {
