@@ -38,7 +38,12 @@ impl Helper {
         let file = from_root(file);
         let widths = target.widths.iter().map(|(width, decimals)| format!("{width}.{decimals}")).collect::<Vec<_>>().join(",");
         let mut args: Vec<&OsStr> = vec!["write".as_ref(), "--format".as_ref(), target.format.as_ref()];
-        args.extend::<[&OsStr; 4]>(["--crs".as_ref(), target.crs.as_ref(), "--geometry".as_ref(), target.geometry.unwrap_or("None").as_ref()]);
+        args.extend::<[&OsStr; 4]>([
+            "--crs".as_ref(),
+            target.crs.as_ref(),
+            "--geometry".as_ref(),
+            target.geometry.unwrap_or("None").as_ref(),
+        ]);
         if !widths.is_empty() {
             args.extend::<[&OsStr; 2]>(["--widths".as_ref(), widths.as_ref()]);
         }
@@ -54,7 +59,8 @@ impl Helper {
             Some(Event::Hello(_)) => {}
             _ => return Err(HelperError::Pipe(PipeError::Malformed("no greeting"))),
         }
-        let hello = Hello { protocol: PROTOCOL.into(), version: VERSION, reader: String::new(), format: target.format.clone(), layers: vec![] };
+        let hello =
+            Hello { protocol: PROTOCOL.into(), version: VERSION, reader: String::new(), format: target.format.clone(), layers: vec![] };
         let sent = sink.to.hello(&hello).and_then(|()| sink.to.layer(header));
         sink.sent(sent)?;
         Ok(sink)
@@ -93,11 +99,13 @@ impl Sink {
 
     /// A helper that no longer listens has said why, or has died.
     fn sent<T>(&mut self, result: io::Result<T>) -> Result<T, HelperError> {
-        result.map_err(|error| loop {
-            match self.answer() {
-                Ok(Some(Event::Note(_))) => {}
-                Ok(_) => break HelperError::Pipe(PipeError::Io(error)),
-                Err(why) => break why,
+        result.map_err(|error| {
+            loop {
+                match self.answer() {
+                    Ok(Some(Event::Note(_))) => {}
+                    Ok(_) => break HelperError::Pipe(PipeError::Io(error)),
+                    Err(why) => break why,
+                }
             }
         })
     }

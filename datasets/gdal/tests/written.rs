@@ -85,7 +85,8 @@ fn a_flatgeobuf_comes_back_as_it_went() {
 fn a_shapefile_is_read_by_others_with_its_names_system_and_letters() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("points.shp");
-    let fields = [("code", FieldType::Text), ("名称", FieldType::Text), ("n", FieldType::Int), ("x", FieldType::Real), ("day", FieldType::Date)];
+    let fields =
+        [("code", FieldType::Text), ("名称", FieldType::Text), ("n", FieldType::Int), ("x", FieldType::Real), ("day", FieldType::Date)];
     let target = Target { widths: vec![(20, 0), (254, 0), (18, 0), (24, 3), (0, 0)], ..target("ESRI Shapefile", Some("Point")) };
     let point = |z| Some(Geometry::with_z(Shape::Point(Position::new(116.123_456_789_012_34, 30.0, z))));
     let records = [
@@ -123,7 +124,7 @@ fn what_cannot_be_written_says_why() {
     assert!(refused(&folder.path().join("c.fgb"), &file_as_crs).contains("no coordinate system"));
 }
 
-/// A disk that is full, as `/dev/full` is, is noticed and told.
+/// The end was never said, so nothing was finished.
 #[test]
 fn a_parent_that_goes_leaves_no_helper_and_a_cut_stream_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -144,7 +145,8 @@ fn points_go_through_proj_and_back() {
     let mut projector = projector("EPSG:4547").unwrap();
     assert_eq!(projector.system().name, "CGCS2000 / 3-degree Gauss-Kruger CM 114E");
     let line = |n: usize| (0..n).map(|i| Position::new(114.0 + i as f64 * 1e-6, 22.5, i as f64)).collect::<Vec<_>>();
-    let mut geometries = [Geometry::with_z(Shape::Line(line(100_000))), Geometry::flat(Shape::Point(Position::new(114.057_865, 22.543_096, 0.0)))];
+    let mut geometries =
+        [Geometry::with_z(Shape::Line(line(100_000))), Geometry::flat(Shape::Point(Position::new(114.057_865, 22.543_096, 0.0)))];
     assert_eq!(projector.apply(&mut geometries).unwrap(), [true, true]);
     let p = geometries[1].points()[0];
     assert!((p.lon - 505_952.2461).abs() < 0.001 && (p.lat - 2_493_940.8014).abs() < 0.001, "{p:?}");

@@ -106,8 +106,10 @@ impl Writer {
             None => ("geopackage", None),
             Some(layer) => ("table", Some(&self.layers[layer.0].class.id)),
         };
-        self.conn
-            .execute("INSERT INTO gpkg_metadata_reference(reference_scope, table_name, md_file_id) VALUES(?1, ?2, ?3)", (scope, table, id))?;
+        self.conn.execute(
+            "INSERT INTO gpkg_metadata_reference(reference_scope, table_name, md_file_id) VALUES(?1, ?2, ?3)",
+            (scope, table, id),
+        )?;
         if let Some(table) = table {
             self.conn.execute("UPDATE gpkg_contents SET description = description || ' — ' || ?2 WHERE table_name = ?1", (table, text))?;
         }
