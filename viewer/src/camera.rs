@@ -33,6 +33,8 @@ pub struct Looking {
     pub placed: bool,
     flight: Option<Flight>,
     drag: Option<Drag>,
+    /// Where the pointer was pressed and let go without moving, in this frame.
+    pub clicked: Option<DVec2>,
     pinch: Option<Pinch>,
     /// Set by panels that lie over the picture.
     pub over_panel: bool,
@@ -74,6 +76,7 @@ impl Default for Looking {
             placed: false,
             flight: None,
             drag: None,
+            clicked: None,
             pinch: None,
             over_panel: false,
             typing: false,
@@ -135,7 +138,9 @@ impl Looking {
     }
 }
 
-/// A click is told from a drag before the drag is forgotten.
+/// A press that moves less is a click.
+const CLICK_PX: f64 = 5.0;
+
 #[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CameraSystems;
 
@@ -192,12 +197,15 @@ fn by_mouse(
     scroll: Res<AccumulatedMouseScroll>,
 ) {
     let through = wish.underground(&city, &looking);
-    let held = buttons.any_pressed([MouseButton::Left, MouseButton::Right, MouseButton::Middle]);
-    if !held {
-        looking.drag = None;
-    }
-    let Some(cursor) = looking.cursor else { return };
-    let pressed = buttons.any_just_pressed([MouseButton::Left, MouseButton::Right, MouseButton::Middle]);
+    let all = [MouseButton::Left, MouseButton::Right, MouseButton::Middle];
+    looking.clicked = None;
+    let Some(cursor) = looking.cursor else {
+        if !buttons.any_pressed(all) {
+            looking.drag = None;
+        }
+        return;
+    };
+    let pressed = buttons.any_just_pressed(all);
     if pressed && !looking.over_panel {
         let turning = buttons.any_pressed([MouseButton::Right, MouseButton::Middle])
             || keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
@@ -207,8 +215,10 @@ fn by_mouse(
         looking.drag = Some(Drag { held, turning, moved_px: 0.0 });
     }
     let by = motion.delta.as_dvec2();
+    // What moved in the frame of the press moved before it: slow frames hold a whole click.
     if let Some(mut drag) = looking.drag
         && by != DVec2::ZERO
+        && !pressed
     {
         drag.moved_px += by.length();
         looking.drag = Some(drag);
@@ -223,6 +233,11 @@ fn by_mouse(
             looking.eye = looking.eye.look(-by.x * 0.002, by.y * 0.002);
         }
     }
+    if !buttons.any_pressed(all) {
+        let drag = looking.drag.take();
+        let still = drag.is_some_and(|drag| drag.moved_px < CLICK_PX && !drag.turning);
+        looking.clicked = (still && buttons.just_released(MouseButton::Left) && !looking.over_panel).then_some(cursor);
+    }
     let lines = match scroll.unit {
         MouseScrollUnit::Line => f64::from(scroll.delta.y),
         MouseScrollUnit::Pixel => f64::from(scroll.delta.y) / 60.0,
@@ -232,11 +247,6 @@ fn by_mouse(
         looking.flight = None;
         looking.eye = looking.eye.zoom(point, 0.82f64.powf(lines.clamp(-5.0, 5.0)), 2.0);
     }
-}
-
-/// Was the last press a click, and not a drag? Asked when the button is let go.
-pub fn is_click(looking: &Looking) -> bool {
-    looking.drag.is_some_and(|drag| drag.moved_px < 5.0 && !drag.turning)
 }
 
 fn by_touch(mut looking: ResMut<Looking>, scene: Res<Scene>, looks: Res<Looked>, city: Res<City>, wish: Res<Wish>, touches: Res<Touches>) {

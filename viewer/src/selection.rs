@@ -1,6 +1,6 @@
 //! What was picked: its attributes from the server, in the reader's language, with what its sensors say.
 
-use crate::camera::{CameraSystems, Looking, is_click};
+use crate::camera::{CameraSystems, Looking};
 use crate::city::{self, City, word};
 use crate::eye::Eye;
 use crate::live::Lively;
@@ -73,7 +73,7 @@ impl Plugin for SelectionPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Selection>()
             .add_systems(PreUpdate, receive.after(NetSystems))
-            .add_systems(Update, (open_wanted, click.before(CameraSystems)));
+            .add_systems(Update, (open_wanted, click.after(CameraSystems)));
     }
 }
 
@@ -169,7 +169,7 @@ fn open_wanted(mut selection: ResMut<Selection>, city: Res<City>, mut looked: Re
 
 fn click(
     mut selection: ResMut<Selection>,
-    (buttons, touches): (Res<ButtonInput<MouseButton>>, Res<Touches>),
+    touches: Res<Touches>,
     looking: Res<Looking>,
     scene: Res<Scene>,
     city: Res<City>,
@@ -177,13 +177,12 @@ fn click(
     mut looked: ResMut<Looked>,
     mut client: ResMut<Client>,
 ) {
-    let clicked = buttons.just_released(MouseButton::Left) && is_click(&looking) && !looking.over_panel;
     // One finger that came and went in one place.
     let tapped = touches
         .iter_just_released()
         .find(|touch| touches.iter().next().is_none() && touch.position().distance(touch.start_position()) < 10.0)
         .map(|touch| touch.position().as_dvec2());
-    let Some(at) = looking.cursor.filter(|_| clicked).or(tapped) else { return };
+    let Some(at) = looking.clicked.or(tapped) else { return };
     let through = wish.underground(&city, &looking);
     let picked = pick::cast(&scene, &looked.0, looking.eye.at, looking.ray(at), through);
     selection.select(picked.and_then(|picked| picked.feature), false, &city, &mut looked, &mut client);
