@@ -73,19 +73,16 @@ pub struct Version {
 impl Store {
     /// Reads a class whole, ordered by fid. The answer is the revision that was read.
     pub fn read_class(&self, class: ClassNo, f: &mut dyn FnMut(Feature)) -> Result<Revision> {
-        let tables = self.tables();
-        let table = tables.get(class)?;
-        self.reading(|conn| {
+        self.reading_tables(|conn, tables| {
             let head = sealed(conn)?;
-            read_table(conn, table, head, f)?;
+            read_table(conn, tables.get(class)?, head, f)?;
             Ok(head)
         })
     }
 
     /// Reads the whole city at one revision, class by class.
     pub fn read_all(&self, f: &mut dyn FnMut(Feature)) -> Result<Revision> {
-        let tables = self.tables();
-        self.reading(|conn| {
+        self.reading_tables(|conn, tables| {
             let head = sealed(conn)?;
             tables.served.iter().try_for_each(|table| read_table(conn, table, head, f))?;
             Ok(head)
@@ -99,32 +96,26 @@ impl Store {
 
     /// A feature as it was at a revision; `None` when it was not there.
     pub fn feature_as_of(&self, id: FeatureId, revision: Revision) -> Result<Option<Feature>> {
-        let tables = self.tables();
-        let table = tables.get(id.class)?;
-        self.reading(|conn| {
+        self.reading_tables(|conn, tables| {
             let revision = revision.min(sealed(conn)?);
-            feature_at(conn, table, id.fid, revision)
+            feature_at(conn, tables.get(id.class)?, id.fid, revision)
         })
     }
 
     /// All versions of a feature, oldest first; empty for one that never was.
     pub fn history(&self, id: FeatureId) -> Result<Vec<Version>> {
-        let tables = self.tables();
-        let table = tables.get(id.class)?;
-        self.reading(|conn| history(conn, table, id.fid))
+        self.reading_tables(|conn, tables| history(conn, tables.get(id.class)?, id.fid))
     }
 
     /// What changed since a revision: whole revisions, the next ones, at least one and no more than about `limit` features.
     pub fn changes_since(&self, since: Revision, limit: usize) -> Result<Changes> {
-        let tables = self.tables();
-        self.reading(|conn| changes(conn, &tables, since, limit))
+        self.reading_tables(|conn, tables| changes(conn, tables, since, limit))
     }
 
     /// The same, with the features as they are at the end of it.
     pub fn delta_since(&self, since: Revision, limit: usize) -> Result<Delta> {
-        let tables = self.tables();
-        self.reading(|conn| {
-            let changes = changes(conn, &tables, since, limit)?;
+        self.reading_tables(|conn, tables| {
+            let changes = changes(conn, tables, since, limit)?;
             let ids: BTreeSet<FeatureId> = changes.changes.iter().map(|c| FeatureId::new(c.class, c.fid)).collect();
             let mut delta = Delta { changes, ..Delta::default() };
             for id in ids {
@@ -248,7 +239,7 @@ fn changes(conn: &Connection, tables: &Tables, since: Revision, limit: usize) ->
     }
     let mut changes = Vec::with_capacity(touched.len());
     for ((rev, class, fid), seq) in touched {
-        // A class that is no longer served has no changes to tell.
+        // The list is that of this very state: a class that it lacks is not served any more, and has no changes to tell.
         let Ok(table) = tables.get(class) else { continue };
         let old = place_at(conn, table, fid, rev - 1)?;
         let new = place_at(conn, table, fid, rev)?;

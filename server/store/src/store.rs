@@ -38,6 +38,8 @@ pub struct Store {
 /// The classes that are served, in order of their numbers.
 #[derive(Default)]
 pub(crate) struct Tables {
+    /// SQLite's count of changes to the schema when this list was read.
+    schema_version: i64,
     pub served: Vec<Arc<Table>>,
     /// Tables that another program has replaced: not served until they are adopted.
     pub estranged: Vec<String>,
@@ -140,6 +142,23 @@ impl Store {
         Ok(())
     }
 
+    /// The list of tables as the reading transaction sees it. Another process may have added a collection or a column
+    /// since the last look: a list that is older than what is read would pass over its features without a word.
+    fn tables_seen_by(&self, conn: &Connection) -> Result<Arc<Tables>> {
+        let known = self.tables();
+        let version = outside::schema_version(conn)?;
+        if version == known.schema_version {
+            return Ok(known);
+        }
+        let seen = Arc::new(load_tables(conn, &self.catalogue)?);
+        // One that reads an older state than the newest list keeps its own to itself.
+        let mut tables = self.tables.write().expect("nothing panics under this lock");
+        if tables.schema_version < version {
+            *tables = seen.clone();
+        }
+        Ok(seen)
+    }
+
     /// The writing connection. A panic elsewhere rolled its transaction back, so a poisoned lock is still good.
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -164,6 +183,11 @@ impl Store {
             readers.push(conn);
         }
         result
+    }
+
+    /// The same, with the list of tables as that state has it.
+    pub(crate) fn reading_tables<T>(&self, f: impl FnOnce(&Connection, &Tables) -> Result<T>) -> Result<T> {
+        self.reading(|conn| f(conn, &*self.tables_seen_by(conn)?))
     }
 
     /// For the fault tests only: gives up the promise that what was written is on disk, to see that they notice.
@@ -276,7 +300,8 @@ fn grow(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<()> {
 }
 
 fn load_tables(conn: &Connection, catalogue: &[Arc<Class>]) -> Result<Tables> {
-    let mut tables = Tables::default();
+    // The version first: a list that is newer than its number is only read once more.
+    let mut tables = Tables { schema_version: outside::schema_version(conn)?, ..Tables::default() };
     let mut classes = catalogue.to_vec();
     classes.extend(own::read_all(conn)?.into_iter().map(Arc::new));
     classes.sort_by_key(|class| class.no);

@@ -158,3 +158,31 @@ fn another_process_that_loads_is_noticed() {
     assert_eq!(store.poll_outside(at(100)).unwrap(), Some(2));
     assert!(store.classes().iter().any(|c| c.id == "tree"));
 }
+
+/// The feed looks, a loader makes a collection and lands its first link, the feed reads: nothing of it may be passed over.
+#[test]
+fn what_another_process_adds_between_the_look_and_the_reading_is_read() {
+    let (dir, store) = new_city();
+    store.poll_outside(at(0)).unwrap();
+    let loader = reopen(&dir);
+    let field = |id: &str| crate::Field { id: id.into(), ty: crate::FieldType::Text };
+    let schema = |fields: &[&str]| crate::CollectionSchema {
+        label: "tree".into(),
+        geometry: crate::Kind::Point,
+        attributes: fields.iter().map(|id| field(id)).collect(),
+    };
+    let class = loader.own_collection("tree", &schema(&["kind"])).unwrap();
+    let tree = |attributes: Vec<Value>| Edit::Create { class: class.no, geometry: point(116.0, 30.0), attributes, other: None };
+    let first = loader.write("loader", "file", &[tree(vec!["plane".into()])]).unwrap();
+    let delta = store.delta_since(0, 10).unwrap();
+    assert_eq!(delta.changes.upto, first.revision);
+    assert_eq!(delta.changed.iter().map(|f| f.id).collect::<Vec<_>>(), first.ids);
+    assert!(store.classes().iter().any(|c| c.id == "tree"), "who reads the features finds their class");
+
+    // A column that came later is there too, and a reader of the whole city sees both.
+    loader.own_collection("tree", &schema(&["kind", "girth"])).unwrap();
+    let second = loader.write("loader", "file", &[tree(vec!["camphor".into(), "2 m".into()])]).unwrap();
+    let newest = all(&store).into_iter().find(|f| f.id == second.ids[0]).unwrap();
+    assert_eq!(newest.attributes, ["camphor".into(), Value::from("2 m")]);
+    assert_eq!(store.feature(first.ids[0]).unwrap().unwrap().attributes, ["plane".into(), Value::Null]);
+}
