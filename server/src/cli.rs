@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("{}", say(lang, "cli.failed", &[("reason", &format!("{error:#}"))]));
+            eprintln!("{}", say(lang, "cli.failed", &[("reason", &crate::trouble::said(lang, &error))]));
             Outcome::NotDone.into()
         }
     }

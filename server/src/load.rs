@@ -92,14 +92,14 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
         return list(&args.city, lang);
     }
     let helper = Helper::find().map_err(|e| words::helper_error(lang, "", e))?;
-    let request = Request { crs: crs_text(args.crs.as_deref())?, accept_shift_m: args.accept_shift, ..Request::default() };
+    let request = Request { crs: crs_text(args.crs.as_deref(), lang)?, accept_shift_m: args.accept_shift, ..Request::default() };
     let mut city = City::at(&args.city, &args, lang)?;
     let mut outcome = Outcome::Done;
     for path in with_companions(&args.paths) {
         let task = Task { args: &args, lang, helper: &helper, request: &request, path: &path };
         let result = if heights::is_grid(&path) { heights::load(&task, &mut city) } else { features::load(&task, &mut city) };
         let this = result.unwrap_or_else(|error| {
-            eprintln!("{}", say(lang, "load.file_failed", &[("file", &path.display()), ("reason", &format!("{error:#}"))]));
+            eprintln!("{}", say(lang, "load.file_failed", &[("file", &path.display()), ("reason", &crate::trouble::said(lang, &error))]));
             Outcome::NotDone
         });
         outcome = worse(outcome, this);
@@ -154,12 +154,15 @@ fn with_companions(paths: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// `--crs` as the helper wants it: a `.prj` file is replaced by its text.
-fn crs_text(given: Option<&str>) -> anyhow::Result<Option<String>> {
+fn crs_text(given: Option<&str>, lang: Lang) -> anyhow::Result<Option<String>> {
     let Some(given) = given else { return Ok(None) };
     if given.to_lowercase().ends_with(".prj") {
-        let text = std::fs::read_to_string(given).map_err(|e| anyhow::anyhow!("--crs {given}: {e}"))?;
+        let text = match std::fs::read_to_string(given) {
+            Ok(text) => text,
+            Err(error) => bail!(say(lang, "load.crs_file", &[("file", &given), ("reason", &error)])),
+        };
         if text.len() > 64 << 10 {
-            bail!("--crs {given}: this is no .prj file");
+            bail!(say(lang, "load.crs_no_prj", &[("file", &given)]));
         }
         return Ok(Some(text.trim().to_owned()));
     }
@@ -175,7 +178,7 @@ fn lon_lat(text: &str) -> Result<[f64; 2], String> {
 }
 
 fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = Store::open(city, &citytwin_catalogue::Catalogue::builtin().classes)?;
+    let store = Store::open(city, &crate::classes::catalogue_of(city)?.classes)?;
     let loads = store.loads()?;
     if loads.is_empty() {
         tell(&say(lang, "load.list_empty", &[]));

@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod classes;
 mod cli;
 mod clock;
 mod compute;
@@ -26,12 +27,10 @@ mod shelf;
 mod simulator;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod view;
 
 use std::process::ExitCode;
-
-/// A city's own classes, in its folder.
-pub const OWN_CLASSES_FILE: &str = "classes.toml";
 
 fn main() -> ExitCode {
     cli::main()

@@ -1,6 +1,7 @@
 //! `citytwin serve`: serves a city until interrupted. This file is the order in which things start and stop.
 
 use crate::app::{App, Foundation};
+use crate::classes::catalogue_of;
 use crate::cli::Outcome;
 use crate::compute::Compute;
 use crate::config::{Config, Typed};
@@ -13,13 +14,11 @@ use crate::view::View;
 use crate::{clock, connections, feed, overlays, router, scene, simulator};
 use anyhow::Context;
 use citytwin_assets::{Lang, say};
-use citytwin_catalogue::Catalogue;
 use citytwin_live::Live;
 use citytwin_store::Store;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use tokio::net::TcpListener;
@@ -90,27 +89,20 @@ pub fn open(config: Config) -> anyhow::Result<(App, Writer)> {
     let hub = Arc::new(Hub::new(start, view.revision()));
     let (readings, writer) = Readings::start(live, &view.instruments.rules(), hub.clone(), metrics.clone())?;
     let compute = Compute::new(available_parallelism().map_or(2, usize::from))?;
-    let city_tag = city_tag(&config.city)?;
+    let city_tag = city_tag(&store)?;
     let store = Arc::new(store);
     let app = App::new(Foundation { config, store, catalogue, city_tag, view, compute, security, metrics, hub, readings });
     Ok((app, writer))
 }
 
-/// The built-in catalogue, and what the city adds in its own file.
-fn catalogue_of(city: &Path) -> anyhow::Result<Catalogue> {
-    let own = city.join(crate::OWN_CLASSES_FILE);
-    match std::fs::read_to_string(&own) {
-        Ok(text) => Catalogue::builtin().with_own(&text).with_context(|| own.display().to_string()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Catalogue::builtin().clone()),
-        Err(error) => Err(error).with_context(|| own.display().to_string()),
-    }
-}
-
-/// Which city this is, for ETags: the file itself, not its name.
-fn city_tag(city: &Path) -> std::io::Result<String> {
-    let about = std::fs::metadata(city.join(citytwin_store::STORE_FILE))?;
+/// Which city this is, for ETags: the file itself and not its name, when its first revision was made (a city that was
+/// removed and made again may get the same file number and the same revisions), and what its settings say: heights and
+/// names are in the answers.
+fn city_tag(store: &Store) -> anyhow::Result<String> {
+    let about = std::fs::metadata(store.dir().join(citytwin_store::STORE_FILE))?;
+    let settings = std::fs::read(store.dir().join(citytwin_store::CONFIG_FILE))?;
     let mut hasher = DefaultHasher::new();
-    (about.dev(), about.ino(), env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+    (about.dev(), about.ino(), env!("CARGO_PKG_VERSION"), store.founded()?, settings).hash(&mut hasher);
     Ok(format!("{:08x}", hasher.finish() as u32))
 }
 
@@ -153,4 +145,44 @@ fn start_log(json: bool) {
     let filter = EnvFilter::try_from_env("CITYTWIN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     if json { log.json().init() } else { log.init() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use citytwin_catalogue::Catalogue;
+    use citytwin_model::LonLat;
+    use citytwin_store::{CityConfig, Edit};
+
+    fn city(dir: &std::path::Path) -> Store {
+        let classes = &Catalogue::builtin().classes;
+        let store = Store::create(dir, &CityConfig::new("甲市", LonLat { lon: 116.0, lat: 30.0 }), classes).unwrap();
+        let district = Catalogue::builtin().class("datastream").unwrap();
+        let attributes = vec![citytwin_model::Value::Null; district.attributes.len()];
+        store.write("test", "test", &[Edit::Create { class: district.no, geometry: None, attributes, other: None }]).unwrap();
+        store
+    }
+
+    #[test]
+    fn another_city_in_the_same_place_and_other_settings_are_told_apart() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("city");
+        let store = city(&dir);
+        let first = city_tag(&store).unwrap();
+        assert_eq!(city_tag(&store).unwrap(), first);
+        // What is in its place is told by when it began, whatever the file system says.
+        let founded = store.founded().unwrap();
+        drop(store);
+        std::fs::remove_dir_all(&dir).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        let store = city(&dir);
+        assert_ne!(store.founded().unwrap(), founded);
+        let second = city_tag(&store).unwrap();
+        assert_ne!(second, first);
+        let settings = dir.join(citytwin_store::CONFIG_FILE);
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, text.replace("geoid_offset_m = 0.0", "geoid_offset_m = -12.5")).unwrap();
+        assert_ne!(std::fs::read_to_string(&settings).unwrap(), text);
+        assert_ne!(city_tag(&store).unwrap(), second);
+    }
 }

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Last number that a city's file may give: those above are the store's own, for collections that `load --as` makes.
+const LAST_OWN_CLASS: ClassNo = ClassNo(19_999);
+
 /// Code lists and attributes that entries name instead of repeating them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
@@ -186,8 +189,8 @@ fn add_class(catalogue: &mut Catalogue, entry: &ClassEntry, origin: Origin) -> C
     check_id(&entry.id)?;
     let no = ClassNo(entry.no);
     match origin {
-        Origin::City if no < FIRST_OWN_CLASS => {
-            return Err(format!("its number is {no}; a city's own classes start at {FIRST_OWN_CLASS}"));
+        Origin::City if no < FIRST_OWN_CLASS || no > LAST_OWN_CLASS => {
+            return Err(format!("its number is {no}; a city's own classes have {FIRST_OWN_CLASS} to {LAST_OWN_CLASS}"));
         }
         Origin::BuiltIn if no >= FIRST_OWN_CLASS || entry.no == 0 => return Err(format!("its number is {no}; ours are 1 to 9999")),
         Origin::City | Origin::BuiltIn => {}

@@ -204,6 +204,7 @@ fn a_city_adds_its_own_classes() {
 #[test]
 fn a_bad_entry_is_refused_by_name() {
     refused("no = 10001", "no = 41", &["tree", "10000"]);
+    refused("no = 10001", "no = 20000", &["20000", "19999"]);
     refused("no = 10001", "no = 70000", &["70000"]);
     refused("id = \"tree\"", "id = \"Tree\"", &["Tree", "lower-case"]);
     refused("id = \"tree\"", "id = \"hydrant\"", &["hydrant", "exists already"]);

@@ -2,8 +2,9 @@
 
 use super::Args;
 use super::patience::patiently;
+use crate::classes::catalogue_of;
 use anyhow::{Context, bail};
-use citytwin_assets::Lang;
+use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
 use citytwin_model::{Bounds, Class, Kept, LonLat};
 use citytwin_store::{CityConfig, STORE_FILE, Store, utc_offset_minutes};
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub(super) struct City {
     dir: PathBuf,
     store: Option<Store>,
+    catalogue: Catalogue,
+    lang: Lang,
     /// What the command line says of a new city.
     name: Option<String>,
     division: Option<String>,
@@ -21,9 +24,17 @@ pub(super) struct City {
 
 impl City {
     pub fn at(dir: &Path, args: &Args, lang: Lang) -> anyhow::Result<Self> {
-        let classes = &Catalogue::builtin().classes;
-        let store = if dir.join(STORE_FILE).exists() { Some(patiently(lang, || Store::open(dir, classes))?) } else { None };
-        Ok(Self { dir: dir.to_owned(), store, name: args.name.clone(), division: args.division.clone(), origin: args.origin })
+        let catalogue = catalogue_of(dir)?;
+        let store = if dir.join(STORE_FILE).exists() { Some(patiently(lang, || Store::open(dir, &catalogue.classes))?) } else { None };
+        Ok(Self {
+            dir: dir.to_owned(),
+            store,
+            catalogue,
+            lang,
+            name: args.name.clone(),
+            division: args.division.clone(),
+            origin: args.origin,
+        })
     }
 
     pub fn dir(&self) -> &Path {
@@ -48,7 +59,7 @@ impl City {
     pub fn classes(&self) -> Vec<Arc<Class>> {
         match &self.store {
             Some(store) => store.classes(),
-            None => Catalogue::builtin().classes.iter().filter(|class| class.kept == Kept::City).cloned().collect(),
+            None => self.catalogue.classes.iter().filter(|class| class.kept == Kept::City).cloned().collect(),
         }
     }
 
@@ -61,7 +72,7 @@ impl City {
     pub fn store(&mut self, file: &Path, extent: Option<Bounds>) -> anyhow::Result<&Store> {
         if self.store.is_none() {
             let config = self.new_config(file, extent)?;
-            self.store = Some(Store::create(&self.dir, &config, &Catalogue::builtin().classes)?);
+            self.store = Some(Store::create(&self.dir, &config, &self.catalogue.classes)?);
         }
         Ok(self.store.as_ref().expect("just made"))
     }
@@ -97,7 +108,7 @@ impl City {
                 let centre = extent.centre();
                 Ok(LonLat { lon: hundredths(centre.lon), lat: hundredths(centre.lat).clamp(-85.0, 85.0) })
             }
-            None => bail!("the data does not say where the city lies; name its origin with --origin LON,LAT"),
+            None => bail!(say(self.lang, "load.no_origin", &[])),
         }
     }
 
@@ -142,7 +153,15 @@ mod tests {
 
     #[test]
     fn a_new_origin_is_the_centre_rounded_to_a_hundredth() {
-        let city = City { dir: "x".into(), store: None, name: None, division: None, origin: None };
+        let city = City {
+            dir: "x".into(),
+            store: None,
+            catalogue: Catalogue::builtin().clone(),
+            lang: Lang::En,
+            name: None,
+            division: None,
+            origin: None,
+        };
         let origin = city.new_origin(Some(Bounds::new(7.055656, 51.201105, 7.494430, 51.500864))).unwrap();
         assert_eq!((origin.lon, origin.lat), (7.28, 51.35));
         assert!(city.new_origin(None).is_err());

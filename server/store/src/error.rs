@@ -11,8 +11,8 @@ pub enum StoreError {
     NoCity { dir: PathBuf },
     #[error("{} already holds a city; choose another folder or load into this one", dir.display())]
     AlreadyThere { dir: PathBuf },
-    #[error("{} is not a city's store: {detail}", path.display())]
-    NotACity { path: PathBuf, detail: String },
+    #[error("{} is not a city's store: {why}", path.display())]
+    NotACity { path: PathBuf, why: NotOurs },
     #[error("{} was written by a newer CityTwin (format {found}, this one knows {known}); use that version", path.display())]
     FutureFormat { path: PathBuf, found: i64, known: i64 },
     #[error("{}: {detail}", path.display())]
@@ -28,7 +28,7 @@ pub enum StoreError {
     #[error("edit {number}: {refusal}")]
     Refused { number: usize, refusal: Refusal },
     #[error("{0:?} cannot be the name of a collection: {1}")]
-    CollectionName(String, &'static str),
+    CollectionName(String, BadName),
     #[error("another program holds the store's lock; try again in a moment")]
     Busy,
     #[error("the disk is full; nothing of this write was kept")]
@@ -57,6 +57,46 @@ impl StoreError {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
     }
+}
+
+/// Why a file cannot be taken as a city's store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOurs {
+    #[error("it is not a GeoPackage")]
+    NoGeoPackage,
+    #[error("it is a plain GeoPackage; load it into a city with `citytwin load`")]
+    PlainGeoPackage,
+    #[error("its head row is damaged; restore it from a backup")]
+    DamagedHead,
+    #[error("its journal stays in mode {0}; another program holds it open")]
+    Journal(String),
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// Why a name cannot be that of a collection, of a class, or of one of their attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    #[error("the catalogue or the store uses it already")]
+    Taken,
+    #[error("it exists with another kind of geometry")]
+    OtherGeometry,
+    #[error("its entry in the store is damaged; restore it from a backup")]
+    DamagedEntry,
+    #[error("use a-z, 0-9 and _, a letter first, at most 60 characters")]
+    Letters,
+    #[error("names that begin so are the store's own")]
+    StoresOwn,
+    #[error("its number belongs to another class of this city")]
+    NumberTaken,
+    #[error("it has more than 1000 attributes")]
+    TooManyAttributes,
+    #[error("an attribute's name has 1 to 120 bytes, none of them control characters")]
+    AttributeLetters,
+    #[error("the store uses that column itself; rename it")]
+    StoresColumn,
+    #[error("two attributes are called so (letter case does not count)")]
+    AttributeTwice,
 }
 
 /// Why one record cannot be stored or identified. What is merely implausible is stored and becomes a finding.

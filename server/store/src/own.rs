@@ -1,13 +1,17 @@
-//! Collections of the city's own (`load --as NAME`): classes that no catalogue knows, numbered from 10 000.
+//! Collections of the city's own (`load --as NAME`): classes that no catalogue knows, numbered from 20 000.
 
-use crate::error::{Result, StoreError};
+use crate::error::{BadName, Result, StoreError};
 use crate::schema;
 use crate::store::{Store, begin_write};
-use citytwin_model::class::{FIRST_OWN_CLASS, Form, Label, Symbol};
+use citytwin_model::class::{Form, Label, Symbol};
 use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Domain, GeometryKind, Kept};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Below are the numbers that a city's own file of classes may give, 10 000 to 19 999; the catalogue keeps it to them. So
+/// the file may be written after a collection was made.
+const FIRST_NO: u16 = 20_000;
 
 /// What a new collection holds: its label, the kind of its geometry, and its attributes with their plain types.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,17 +62,16 @@ impl Store {
             None => {
                 let taken = tx.prepare("SELECT 1 FROM sqlite_master WHERE lower(name)=lower(?1)")?.exists([name])?;
                 if taken {
-                    return Err(StoreError::CollectionName(name.into(), "the catalogue or the store uses it already"));
+                    return Err(StoreError::CollectionName(name.into(), BadName::Taken));
                 }
-                let no: u16 =
-                    tx.query_row("SELECT max(coalesce(max(no), 0) + 1, ?1) FROM ct_class", [FIRST_OWN_CLASS.0], |row| row.get(0))?;
+                let no: u16 = tx.query_row("SELECT max(coalesce(max(no), 0) + 1, ?1) FROM ct_class", [FIRST_NO], |row| row.get(0))?;
                 let class = Arc::new(class_of(ClassNo(no), name, wanted));
                 schema::create_class(&tx, &class, Some(&entry_text(wanted)))?;
                 class
             }
             Some(class) => {
                 if kind_of(wanted.geometry) != class.geometry {
-                    return Err(StoreError::CollectionName(name.into(), "it exists with another kind of geometry"));
+                    return Err(StoreError::CollectionName(name.into(), BadName::OtherGeometry));
                 }
                 let new: Vec<&Field> =
                     wanted.attributes.iter().filter(|f| !class.attributes.iter().any(|a| a.id.eq_ignore_ascii_case(&f.id))).collect();
@@ -98,8 +101,8 @@ pub(crate) fn read_all(conn: &Connection) -> Result<Vec<Class>> {
     let mut classes = Vec::new();
     while let Some(row) = rows.next()? {
         let (no, name, entry): (u16, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let schema: CollectionSchema = serde_json::from_str(&entry)
-            .map_err(|_| StoreError::CollectionName(name.clone(), "its entry in the store is damaged; restore it from a backup"))?;
+        let schema: CollectionSchema =
+            serde_json::from_str(&entry).map_err(|_| StoreError::CollectionName(name.clone(), BadName::DamagedEntry))?;
         classes.push(class_of(ClassNo(no), &name, &schema));
     }
     Ok(classes)
@@ -109,10 +112,10 @@ fn check_name(name: &str) -> Result<()> {
     let refuse = |why| Err(StoreError::CollectionName(name.to_owned(), why));
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !plain || !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.len() > 60 {
-        return refuse("use a-z, 0-9 and _, a letter first, at most 60 characters");
+        return refuse(BadName::Letters);
     }
     if ["ct_", "h_", "rtree_", "gpkg_", "sqlite_"].iter().any(|prefix| name.starts_with(prefix)) {
-        return refuse("names that begin so are the store's own");
+        return refuse(BadName::StoresOwn);
     }
     Ok(())
 }
@@ -121,17 +124,17 @@ fn check_fields(wanted: &CollectionSchema) -> Result<()> {
     for (i, field) in wanted.attributes.iter().enumerate() {
         let refuse = |why| Err(StoreError::CollectionName(field.id.clone(), why));
         if field.id.trim().is_empty() || field.id.len() > 120 || field.id.chars().any(char::is_control) {
-            return refuse("an attribute's name has 1 to 120 bytes, none of them control characters");
+            return refuse(BadName::AttributeLetters);
         }
         if schema::RESERVED.contains(&field.id.to_lowercase().as_str()) {
-            return refuse("the store uses that column itself; rename it");
+            return refuse(BadName::StoresColumn);
         }
         if wanted.attributes[..i].iter().any(|other| other.id.to_lowercase() == field.id.to_lowercase()) {
-            return refuse("two attributes are called so (letter case does not count)");
+            return refuse(BadName::AttributeTwice);
         }
     }
     if wanted.attributes.len() > 1000 {
-        return Err(StoreError::CollectionName(wanted.label.clone(), "it has more than 1000 attributes"));
+        return Err(StoreError::CollectionName(wanted.label.clone(), BadName::TooManyAttributes));
     }
     Ok(())
 }

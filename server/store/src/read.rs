@@ -89,6 +89,12 @@ impl Store {
         })
     }
 
+    /// When the first revision was made, as it was written down: tells a city from one that was made in its place. `None`
+    /// while there is nothing in it.
+    pub fn founded(&self) -> Result<Option<String>> {
+        self.reading(|conn| Ok(conn.query_row("SELECT at FROM ct_rev ORDER BY rev LIMIT 1", [], |row| row.get(0)).optional()?))
+    }
+
     /// A feature as it is now.
     pub fn feature(&self, id: FeatureId) -> Result<Option<Feature>> {
         self.feature_as_of(id, Revision::MAX)

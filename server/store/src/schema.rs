@@ -2,7 +2,7 @@
 //!
 //! Triggers use built-in SQL only, so that what GDAL, QGIS or a plain sqlite3 changes is caught too.
 
-use crate::error::{Result, StoreError};
+use crate::error::{BadName, Result, StoreError};
 use crate::gpkg::{self, blob, column_type, literal, quoted, stored_as_multi};
 use citytwin_model::{AttributeType, Class, ClassNo, GeometryKind};
 use rusqlite::{Connection, OptionalExtension};
@@ -128,7 +128,7 @@ impl Table {
 /// Creates a class's table with everything that belongs to it. `entry`: its definition, when it is the city's own.
 pub(crate) fn create_class(conn: &Connection, class: &Arc<Class>, entry: Option<&str>) -> Result<()> {
     if let Some(bad) = class.attributes.iter().find(|a| RESERVED.contains(&a.id.to_lowercase().as_str())) {
-        return Err(StoreError::CollectionName(bad.id.clone(), "the store uses that column itself"));
+        return Err(StoreError::CollectionName(bad.id.clone(), BadName::StoresColumn));
     }
     let table = Table::new(class.clone());
     conn.execute("INSERT INTO ct_class(no, tbl, entry) VALUES(?1, ?2, ?3)", (class.no.0, &class.id, entry))?;
@@ -232,7 +232,7 @@ pub(crate) fn compare(conn: &Connection, class: &Class) -> Result<Lacks> {
     match known {
         None => return Ok(Lacks::Table),
         Some(table) if table != class.id => {
-            return Err(StoreError::CollectionName(class.id.clone(), "its number belongs to another class of this city"));
+            return Err(StoreError::CollectionName(class.id.clone(), BadName::NumberTaken));
         }
         Some(_) => {}
     }

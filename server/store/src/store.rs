@@ -1,7 +1,7 @@
 //! One open city: its folder, its configuration, one writing connection, a few reading ones.
 
 use crate::config::CityConfig;
-use crate::error::{Result, StoreError};
+use crate::error::{NotOurs, Result, StoreError};
 use crate::gpkg;
 use crate::outside::{self, Watch};
 use crate::own;
@@ -230,10 +230,7 @@ fn tune(conn: &Connection, path: &Path) -> Result<()> {
     conn.execute_batch("PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;")?;
     let mode: String = conn.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)).map_err(|e| not_a_city(path, e))?;
     if !mode.eq_ignore_ascii_case("wal") {
-        return Err(StoreError::NotACity {
-            path: path.to_owned(),
-            detail: format!("its journal stays in mode {mode}; another program holds it open"),
-        });
+        return Err(StoreError::NotACity { path: path.to_owned(), why: NotOurs::Journal(mode) });
     }
     // The log is cut back after a large load instead of keeping its size for ever.
     conn.execute_batch("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")?;
@@ -249,27 +246,27 @@ fn connect_to_read(path: &Path) -> Result<Connection> {
 
 fn not_a_city(path: &Path, error: rusqlite::Error) -> StoreError {
     match StoreError::from(error) {
-        StoreError::Sqlite(e) => StoreError::NotACity { path: path.to_owned(), detail: e.to_string() },
+        StoreError::Sqlite(e) => StoreError::NotACity { path: path.to_owned(), why: NotOurs::Unreadable(e.to_string()) },
         other => other,
     }
 }
 
 fn check_format(conn: &Connection, path: &Path) -> Result<()> {
-    let refuse = |detail: &str| Err(StoreError::NotACity { path: path.to_owned(), detail: detail.into() });
+    let refuse = |why| Err(StoreError::NotACity { path: path.to_owned(), why });
     let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| not_a_city(path, e))?;
     if id != i64::from(gpkg::APPLICATION_ID) {
-        return refuse("it is not a GeoPackage");
+        return refuse(NotOurs::NoGeoPackage);
     }
     let ours: bool =
         conn.query_row("SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE type='table' AND name='ct_head')", [], |row| row.get(0))?;
     if !ours {
-        return refuse("it is a plain GeoPackage; load it into a city with `citytwin load`");
+        return refuse(NotOurs::PlainGeoPackage);
     }
     let format: Option<i64> = conn.query_row("SELECT format FROM ct_head", [], |row| row.get(0)).optional()?;
     match format {
         Some(found) if found > FORMAT => Err(StoreError::FutureFormat { path: path.to_owned(), found, known: FORMAT }),
         Some(FORMAT) => Ok(()),
-        _ => refuse("its head row is damaged; restore it from a backup"),
+        _ => refuse(NotOurs::DamagedHead),
     }
 }
 
