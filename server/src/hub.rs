@@ -39,11 +39,13 @@ pub struct News {
     pub revision: Option<Revision>,
     pub changed: Vec<FeatureChange>,
     pub changed_more: bool,
+    /// The overlays' edition, when they were computed anew.
+    pub overlays: Option<String>,
 }
 
 impl News {
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.alarms.is_empty() && self.revision.is_none()
+        self.values.is_empty() && self.alarms.is_empty() && self.revision.is_none() && self.overlays.is_none()
     }
 }
 
@@ -51,7 +53,7 @@ pub struct Hub {
     state: Mutex<State>,
     /// Rises with every change.
     pub any: watch::Sender<Seq>,
-    /// Rises with what must not wait for the next frame: alarms and edits.
+    /// Rises with what must not wait for the next frame: alarms, edits, new results of analyses.
     pub urgent: watch::Sender<Seq>,
 }
 
@@ -64,6 +66,8 @@ struct State {
     /// Changes up to here are no longer listed.
     changed_from: Seq,
     revision: (Seq, Revision),
+    /// `None` until they have been computed.
+    overlays: (Seq, Option<String>),
 }
 
 /// Things by key, and the order in which they last changed.
@@ -110,6 +114,7 @@ impl Hub {
             changed: VecDeque::new(),
             changed_from: start,
             revision: (start, revision),
+            overlays: (start, None),
         };
         Self { state: Mutex::new(state), any: watch::Sender::new(start), urgent: watch::Sender::new(start) }
     }
@@ -150,6 +155,16 @@ impl Hub {
         self.wake(seq, true);
     }
 
+    /// The overlays were computed anew: their edition from here on.
+    pub fn computed(&self, edition: String) {
+        let mut state = self.lock();
+        state.seq += 1;
+        let seq = state.seq;
+        state.overlays = (seq, Some(edition));
+        drop(state);
+        self.wake(seq, true);
+    }
+
     /// What is newer than `seen`; `None` when that number is not ours (another run of the server): begin with [`Self::all`].
     pub fn since(&self, seen: Seq) -> Option<News> {
         let state = self.lock();
@@ -166,10 +181,11 @@ impl Hub {
             revision: edited.then_some(state.revision.1),
             changed: changed.collect::<Vec<_>>().into_iter().rev().collect(),
             changed_more: edited && state.changed_from > seen,
+            overlays: state.overlays.1.clone().filter(|_| state.overlays.0 > seen),
         })
     }
 
-    /// Everything, for one who has seen nothing: all values, and the alarms that are on.
+    /// Everything, for one who has seen nothing: all values, the alarms that are on, the overlays' edition.
     pub fn all(&self) -> News {
         let state = self.lock();
         let mut alarms: Vec<Alarm> = state.alarms.things.values().map(|(_, alarm)| alarm.clone()).collect();
@@ -177,13 +193,21 @@ impl Hub {
         alarms.sort_by_key(|alarm| std::cmp::Reverse((alarm.rule.severity, alarm.since)));
         let mut values: Vec<Reading> = state.values.things.values().map(|(_, value)| *value).collect();
         values.sort_by_key(|value| value.datastream);
-        News { seq: state.seq, values, alarms, severities: state.severities(), ..News::default() }
+        let overlays = state.overlays.1.clone();
+        News { seq: state.seq, values, alarms, severities: state.severities(), overlays, ..News::default() }
     }
 
+    /// The lock is free by now, and another thread may have woken with a later number: the numbers only rise, or who has
+    /// seen the later one would sleep over what comes next.
     fn wake(&self, seq: Seq, urgent: bool) {
-        self.any.send_replace(seq);
+        let rise = |known: &mut Seq| {
+            let rises = seq > *known;
+            *known = seq.max(*known);
+            rises
+        };
+        self.any.send_if_modified(rise);
         if urgent {
-            self.urgent.send_replace(seq);
+            self.urgent.send_if_modified(rise);
         }
     }
 
@@ -276,6 +300,27 @@ mod tests {
         hub.report([], [cleared(7)]);
         assert_eq!(hub.since(seen).unwrap().alarms, [cleared(7)]);
         assert!(hub.all().alarms.is_empty());
+    }
+
+    #[test]
+    fn two_writers_that_wake_in_the_wrong_order_leave_the_later_number() {
+        let hub = Hub::new(0, 1);
+        hub.wake(11, true);
+        hub.wake(10, true);
+        assert_eq!((*hub.any.borrow(), *hub.urgent.borrow()), (11, 11));
+    }
+
+    #[test]
+    fn new_results_of_analyses_are_told_at_once_and_to_who_comes_later() {
+        let hub = Hub::new(0, 1);
+        assert_eq!(hub.all().overlays, None);
+        let before = *hub.urgent.borrow();
+        hub.computed("7-2026".into());
+        assert!(*hub.urgent.borrow() > before);
+        let news = hub.since(0).unwrap();
+        assert!(!news.is_empty() && news.overlays.as_deref() == Some("7-2026"));
+        assert_eq!(hub.since(news.seq).unwrap().overlays, None, "once is enough");
+        assert_eq!(hub.all().overlays.as_deref(), Some("7-2026"));
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Gauge {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// One more, unless that were more than `most`; looked at and raised in one step, so that two at once cannot both be
+    /// the last one.
+    pub fn add_below(&self, most: i64) -> bool {
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
+    }
+
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -159,6 +165,16 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_at_once_do_not_pass_a_gauges_most() {
+        let gauge = Gauge::default();
+        std::thread::scope(|threads| {
+            let taken: Vec<_> = (0..8).map(|_| threads.spawn(|| (0..1_000).filter(|_| gauge.add_below(100)).count())).collect();
+            assert_eq!(taken.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>(), 100);
+        });
+        assert_eq!(gauge.get(), 100);
+    }
 
     #[test]
     fn a_request_is_counted_in_every_bucket_above_it() {

@@ -163,7 +163,10 @@ pub async fn follow(app: App) {
                         took_ms = started.elapsed().as_millis() as u64,
                         "risk and coverage computed"
                     );
+                    let edition = results.edition();
                     app.overlays.publish(results);
+                    // After they can be asked for.
+                    app.hub.computed(edition);
                 }
                 Err(error) => tracing::warn!(code = error.kind.code(), "risk and coverage were not computed"),
             }

@@ -11,14 +11,18 @@ use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
 const HYDRANTS: usize = 2_345;
+/// What happens at once must have happened by then, however loaded the machine.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_city_is_served_from_key_to_alarm() {
     let city = tempfile::tempdir().unwrap();
     make_city(city.path(), HYDRANTS, 20);
     let server = Server::start(city.path(), &[]);
+    // So that the news of it do not come in between.
+    computed(&server);
     keys_and_origins(&server);
-    readings_become_alarms_within_a_second(&server);
+    readings_become_alarms_at_once(&server);
     edits_become_revisions(&server);
     a_second_server_on_the_same_city_is_refused(city.path());
     server.assert_clean_log();
@@ -37,7 +41,7 @@ fn ogrinfo_reads_every_collection_to_its_last_page() {
     let server = Server::start(city.path(), &[]);
     let client = server.client();
     // The computed ones join the list when they are there.
-    soon(Duration::from_secs(10), || client.get("/ready").json()["computed"].as_bool().filter(|computed| *computed));
+    computed(&server);
     let collections = client.get("/collections").json();
     for collection in collections["collections"].as_array().unwrap() {
         let name = collection["id"].as_str().unwrap();
@@ -51,6 +55,12 @@ fn ogrinfo_reads_every_collection_to_its_last_page() {
         }
     }
     server.assert_clean_log();
+}
+
+/// Waits until risk and coverage are there.
+fn computed(server: &Server) {
+    let client = server.client();
+    soon(Duration::from_secs(20), || client.get("/ready").json()["computed"].as_bool().filter(|computed| *computed));
 }
 
 /// The ids that GDAL's OAPIF driver reads.
@@ -83,13 +93,14 @@ fn keys_and_origins(server: &Server) {
     assert_eq!(client.get(path).status, 403);
 }
 
-fn readings_become_alarms_within_a_second(server: &Server) {
+fn readings_become_alarms_at_once(server: &Server) {
     let mut live = Live::open(server);
     let hello = live.next();
     assert_eq!((&hello["type"], &hello["protocol"], &hello["simulated"]), (&json!("hello"), &json!("citytwin.live.v1"), &json!(true)));
     live.say(&json!({"type": "subscribe", "box": null, "classes": ["hydrant"], "since": null}));
     let snapshot = live.next();
     assert_eq!((&snapshot["type"], snapshot["values"].as_array().unwrap().len()), (&json!("snapshot"), 1));
+    assert!(snapshot["overlays"].is_string(), "{snapshot}");
     // Somewhere else: this one hears nothing of it.
     let mut elsewhere = Live::open(server);
     elsewhere.next();
@@ -100,8 +111,10 @@ fn readings_become_alarms_within_a_second(server: &Server) {
     let sent = server.client().send("POST", "/readings", &[], r#"[{"datastream":"H-7.pressure","value":99.5}]"#).unwrap();
     assert_eq!(sent.json(), json!({"accepted": 1, "duplicates": 0, "refused": []}));
     let told = live.next_with("alarms");
+    // The goal is below a second (see `make bench`); what is tested here is that it comes, on a loaded machine too.
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    eprintln!("reading → alarm at a subscriber: {} ms", took.as_millis());
+    assert!(took < PATIENCE, "{took:?}");
     assert_eq!((&told["alarms"][0]["state"], &told["alarms"][0]["host"]), (&json!("raised"), &json!("hydrant.8")));
     assert_eq!((&told["values"][0]["value"], &told["values"][0]["alarm"]), (&json!(99.5), &json!("serious")));
 
@@ -146,7 +159,9 @@ fn edits_become_revisions(server: &Server) {
     let made = client.send("POST", "/collections/hydrant/items", &[], body).unwrap();
     assert_eq!(made.status, 201);
     let told = live.next_with("changed");
-    assert!(started.elapsed() < Duration::from_secs(1));
+    let took = started.elapsed();
+    eprintln!("edit → news at a subscriber: {} ms", took.as_millis());
+    assert!(took < PATIENCE, "{took:?}");
     assert_eq!(told["revision"].as_u64().unwrap(), before + 1);
     assert_eq!((&told["changed"][0]["class"], &told["changed"][0]["bounds"]), (&json!("hydrant"), &json!([116.5, 30.5, 116.5, 30.5])));
     let now = client.get_with("/collections/hydrant/items?limit=1", &[("if-none-match", &page.etag)]).unwrap();
@@ -155,6 +170,11 @@ fn edits_become_revisions(server: &Server) {
         client.get("/collections/hydrant/items?code=H-NEW").json()["features"][0]["geometry"]["coordinates"],
         json!([116.5, 30.5, 1.5])
     );
+    // Coverage was computed from hydrants: its new edition is told, and can be asked for when it is.
+    let edition = live.next_that(|message| message["overlays"].as_str().map(str::to_owned));
+    assert!(edition.starts_with(&format!("{}-", before + 1)), "{edition}");
+    let overlay = client.get("/overlays/coverage/features");
+    assert_eq!(overlay.json()["revision"].as_u64().unwrap(), before + 1);
 }
 
 fn a_second_server_on_the_same_city_is_refused(city: &std::path::Path) {
@@ -200,10 +220,13 @@ impl Live {
 
     /// The next message that holds something of a kind.
     fn next_with(&mut self, what: &str) -> Json {
+        self.next_that(|message| message[what].as_array().is_some_and(|list| !list.is_empty()).then(|| message.clone()))
+    }
+
+    fn next_that<T>(&mut self, mut found: impl FnMut(&Json) -> Option<T>) -> T {
         loop {
-            let message = self.next();
-            if message[what].as_array().is_some_and(|list| !list.is_empty()) {
-                return message;
+            if let Some(found) = found(&self.next()) {
+                return found;
             }
         }
     }

@@ -48,12 +48,8 @@ struct Place(App);
 
 impl Place {
     fn take(app: &App) -> ApiResult<Self> {
-        let taken = app.metrics.live_subscribers.get();
-        if taken >= i64::try_from(app.config.max_subscribers).unwrap_or(i64::MAX) {
-            return Err(Kind::TooManySubscribers.into());
-        }
-        app.metrics.live_subscribers.add(1);
-        Ok(Self(app.clone()))
+        let most = i64::try_from(app.config.max_subscribers).unwrap_or(i64::MAX);
+        if app.metrics.live_subscribers.add_below(most) { Ok(Self(app.clone())) } else { Err(Kind::TooManySubscribers.into()) }
     }
 }
 
@@ -143,6 +139,7 @@ impl Client {
                     revision: None,
                     changed: Vec::new(),
                     changed_more: false,
+                    overlays: None,
                 };
                 let message = self.compose(news, live_json::delta).await;
                 self.put(message.unwrap_or_else(|| text_of(&empty))).await?;

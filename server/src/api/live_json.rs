@@ -100,7 +100,8 @@ fn phase_word(phase: AlarmPhase) -> &'static str {
 
 /// Everything there is for an interest.
 pub fn snapshot(view: &View, news: &News, interest: &Interest) -> FromServer {
-    FromServer::Snapshot { seq: news.seq, values: values(view, news, interest), alarms: alarms(view, news, interest) }
+    let (values, alarms) = (values(view, news, interest), alarms(view, news, interest));
+    FromServer::Snapshot { seq: news.seq, values, alarms, overlays: news.overlays.clone() }
 }
 
 /// What is new for an interest; `None` when nothing of it is.
@@ -117,8 +118,9 @@ pub fn delta(view: &View, news: &News, interest: &Interest) -> Option<FromServer
         })
         .collect();
     let revision = news.revision.filter(|_| !changed.is_empty() || news.changed_more);
-    if values.is_empty() && alarms.is_empty() && revision.is_none() {
+    if values.is_empty() && alarms.is_empty() && revision.is_none() && news.overlays.is_none() {
         return None;
     }
-    Some(FromServer::Delta { seq: news.seq, values, alarms, revision, changed, changed_more: news.changed_more })
+    let (changed_more, overlays) = (news.changed_more, news.overlays.clone());
+    Some(FromServer::Delta { seq: news.seq, values, alarms, revision, changed, changed_more, overlays })
 }

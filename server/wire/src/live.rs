@@ -38,6 +38,9 @@ pub enum FromServer {
         seq: u64,
         values: Vec<LiveValue>,
         alarms: Vec<Alarm>,
+        /// The edition of the overlays (`/overlays`); absent until they have been computed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlays: Option<String>,
     },
     /// What changed since the last message. A slow reader gets the newest state of each thing, not each step.
     Delta {
@@ -54,6 +57,9 @@ pub enum FromServer {
         /// More changed than is listed: refresh all that is shown.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         changed_more: bool,
+        /// The overlays were computed anew: another edition than before. Ask again for what is shown of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlays: Option<String>,
     },
     /// The client said something that is not understood; the connection stays.
     Refused {
@@ -165,8 +171,26 @@ mod tests {
 
     #[test]
     fn an_empty_delta_says_only_its_number() {
-        let delta = FromServer::Delta { seq: 3, values: vec![], alarms: vec![], revision: None, changed: vec![], changed_more: false };
+        let delta = FromServer::Delta {
+            seq: 3,
+            values: vec![],
+            alarms: vec![],
+            revision: None,
+            changed: vec![],
+            changed_more: false,
+            overlays: None,
+        };
         assert_eq!(serde_json::to_string(&delta).unwrap(), r#"{"type":"delta","seq":3}"#);
         assert_eq!(serde_json::from_str::<FromServer>(r#"{"type":"delta","seq":3}"#).unwrap(), delta);
+    }
+
+    #[test]
+    fn the_overlays_edition_stands_in_both_messages() {
+        let text = r#"{"type":"snapshot","seq":3,"values":[],"alarms":[],"overlays":"7-2026"}"#;
+        let snapshot: FromServer = serde_json::from_str(text).unwrap();
+        assert!(matches!(&snapshot, FromServer::Snapshot { overlays: Some(edition), .. } if edition == "7-2026"));
+        assert_eq!(serde_json::to_string(&snapshot).unwrap(), text);
+        let delta = serde_json::from_str(r#"{"type":"delta","seq":4,"overlays":"8-2026"}"#).unwrap();
+        assert!(matches!(delta, FromServer::Delta { overlays: Some(edition), .. } if edition == "8-2026"));
     }
 }

@@ -48,6 +48,7 @@ pub struct Live {
     values: BTreeMap<String, LiveValue>,
     by_host: HashMap<FeatureId, BTreeSet<String>>,
     alarms: BTreeMap<i64, Alarm>,
+    overlays: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,11 @@ impl Live {
         self.seq
     }
 
+    /// Which computation the overlays' values come from; another one than before means that they are to be asked for again.
+    pub fn overlays_edition(&self) -> Option<&str> {
+        self.overlays.as_deref()
+    }
+
     pub fn receive(&mut self, text: &str) -> Result<Touched, LiveError> {
         Ok(match serde_json::from_str(text)? {
             FromServer::Hello { protocol, .. } if protocol != PROTOCOL => return Err(LiveError::Protocol(protocol)),
@@ -75,8 +81,10 @@ impl Live {
                 Touched::default()
             }
             // A snapshot is all there is: what it does not name is gone.
-            FromServer::Snapshot { seq, values, alarms } => {
+            FromServer::Snapshot { seq, values, alarms, overlays } => {
                 self.seq = Some(seq);
+                // A server that has just started has none yet; what is shown stays until it has.
+                self.overlays = overlays.or(self.overlays.take());
                 let mut touched = Touched { hosts: self.by_host.keys().copied().collect(), ..Touched::default() };
                 touched.hosts.extend(self.alarms.values().filter_map(host_of));
                 let known: BTreeSet<i64> = std::mem::take(&mut self.alarms).into_keys().collect();
@@ -87,8 +95,9 @@ impl Live {
                 touched
             }
             FromServer::Delta { seq, .. } if self.seq.is_some_and(|seen| seq <= seen) => Touched::default(),
-            FromServer::Delta { seq, values, alarms, revision, changed, changed_more } => {
+            FromServer::Delta { seq, values, alarms, revision, changed, changed_more, overlays } => {
                 self.seq = Some(seq);
+                self.overlays = overlays.or(self.overlays.take());
                 self.revision = self.revision.max(revision.unwrap_or(0));
                 let mut touched = Touched { changed, changed_more, ..Touched::default() };
                 self.merge(values, alarms, &mut touched);
@@ -222,6 +231,19 @@ mod tests {
         assert!(touched.hosts.contains(&HYDRANT), "what vanished is to be redrawn");
         assert_eq!(touched.raised, [8]);
         assert_eq!((live.value_count(), live.alarms().len(), live.seq()), (0, 1, Some(2)));
+    }
+
+    #[test]
+    fn the_overlays_edition_is_that_of_the_newest_message_that_names_one() {
+        let mut live = live();
+        assert_eq!(live.overlays_edition(), None);
+        live.receive(r#"{"type":"delta","seq":6,"overlays":"9-2026"}"#).unwrap();
+        live.receive(&delta(7, &[value("P-1", 90.0, "2026-11-21T08:00:05Z")], &[])).unwrap();
+        assert_eq!(live.overlays_edition(), Some("9-2026"));
+        live.receive(r#"{"type":"delta","seq":7,"overlays":"10-2026"}"#).unwrap();
+        assert_eq!(live.overlays_edition(), Some("9-2026"), "a repeated message says nothing new");
+        live.receive(r#"{"type":"snapshot","seq":2,"values":[],"alarms":[],"overlays":"11-2026"}"#).unwrap();
+        assert_eq!(live.overlays_edition(), Some("11-2026"));
     }
 
     #[test]
