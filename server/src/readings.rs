@@ -23,6 +23,9 @@ const GATHER_ROWS: usize = 10_000;
 const MAX_WAITING_ROWS: usize = 200_000;
 /// The same for requests, however small.
 const MAX_WAITING_JOBS: usize = 4_096;
+/// Rows of one request. More could never be taken while anything else waits, so they are refused for good, with the
+/// number: "come again" would be a lie.
+pub const MAX_REQUEST_ROWS: usize = MAX_WAITING_ROWS / 2;
 
 /// What became of one sender's readings.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -50,8 +53,11 @@ pub struct Readings {
     history: Arc<History>,
 }
 
-/// The thread behind [`Readings`], to be waited for at the end.
-pub struct Writer(JoinHandle<()>);
+/// The thread behind [`Readings`], to be ended when nothing more is handed in.
+pub struct Writer {
+    thread: JoinHandle<()>,
+    jobs: SyncSender<Job>,
+}
 
 impl Readings {
     /// Starts the writer. The hub learns what `live` remembers from before.
@@ -65,7 +71,8 @@ impl Readings {
         let desk = Desk { live, queue, hub, metrics: metrics.clone(), waiting: waiting.clone() };
         let thread = std::thread::Builder::new().name("readings".to_owned()).spawn(move || desk.work());
         let thread = thread.map_err(|source| LiveError::Io { path: "thread".into(), source })?;
-        Ok((Self { jobs, waiting, metrics, history }, Writer(thread)))
+        let writer = Writer { thread, jobs: jobs.clone() };
+        Ok((Self { jobs, waiting, metrics, history }, writer))
     }
 
     /// Returns when the readings are on disk.
@@ -103,12 +110,6 @@ impl Readings {
         self.history.clone()
     }
 
-    /// Lets the writer finish what waits, then end.
-    pub fn stop(&self) {
-        // A full queue is being worked off; the thread also ends when the last sender is gone.
-        let _ = self.jobs.try_send(Job::Stop);
-    }
-
     fn send(&self, job: Job) -> ApiResult<()> {
         self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Kind::Busy.into(),
@@ -118,8 +119,11 @@ impl Readings {
 }
 
 impl Writer {
-    pub fn join(self) {
-        if self.0.join().is_err() {
+    /// Lets it finish what waits, then end. Blocks: with a full queue there is room for the last word only later, and the
+    /// thread does not end by itself while anybody could still hand something in.
+    pub fn end(self) {
+        let _ = self.jobs.send(Job::Stop);
+        if self.thread.join().is_err() {
             tracing::error!("the writer of readings had panicked");
         }
     }
@@ -285,8 +289,7 @@ mod tests {
         assert_eq!((two.accepted, two.duplicates, two.refused), (1, 1, vec![1]));
         let news = hub.all();
         assert_eq!((news.values.len(), news.values[0].value, news.alarms.len()), (1, 11.0, 1));
-        readings.stop();
-        writer.join();
+        writer.end();
         // After a restart the hub knows what was there.
         let (_readings, _writer, hub) = start(dir.path());
         assert_eq!((hub.all().values, hub.all().alarms), (news.values, news.alarms));
@@ -303,6 +306,28 @@ mod tests {
         assert_eq!(hub.since(seen).unwrap().alarms, [alarm.clone()]);
         readings.commit(vec![reading(2, 5.0)]).await.unwrap();
         assert_eq!(readings.acknowledge(alarm.id, "duty officer").await.unwrap_err().kind, Kind::AlarmCleared);
+    }
+
+    #[test]
+    fn a_full_queue_does_not_keep_the_writer_from_ending() {
+        let (jobs, queue) = sync_channel(1);
+        jobs.send(Job::Rules(Vec::new())).unwrap();
+        let (busy, free) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let _ = free.recv();
+            while !matches!(queue.recv(), Ok(Job::Stop) | Err(_)) {}
+        });
+        let writer = Writer { thread, jobs: jobs.clone() };
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            writer.end();
+            let _ = done.send(());
+        });
+        // The queue is full and stays so for a while; `jobs` lives, as it does in the running server.
+        assert!(ended.recv_timeout(Duration::from_millis(50)).is_err());
+        drop(busy);
+        ended.recv_timeout(Duration::from_secs(20)).expect("the writer ends");
+        drop(jobs);
     }
 
     #[tokio::test]

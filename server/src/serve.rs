@@ -70,8 +70,7 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<Outcome> {
     connections::serve(app.clone(), listener, router::router(&app)).await;
 
     while tasks.join_next().await.is_some() {}
-    app.readings.stop();
-    tokio::task::spawn_blocking(move || writer.join()).await?;
+    tokio::task::spawn_blocking(move || writer.end()).await?;
     tracing::info!("ended");
     Ok(Outcome::Done)
 }

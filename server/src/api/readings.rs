@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::clock;
 use crate::instruments::{Instrument, Instruments};
 use crate::problem::{ApiError, ApiResult, Kind, lang_of};
+use crate::readings::MAX_REQUEST_ROWS;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
@@ -79,6 +80,7 @@ struct Taken {
 fn read(body: &[u8], lines: bool, instruments: &Instruments, now: Timestamp, lang: Lang) -> ApiResult<Taken> {
     let mut desk = Desk { instruments, now, lang, taken: Taken { readings: Vec::new(), places: Vec::new(), answer: Accepted::default() } };
     if lines {
+        at_most(body.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).count())?;
         for (i, line) in body.split(|b| *b == b'\n').enumerate() {
             let line = line.trim_ascii();
             if !line.is_empty() {
@@ -89,6 +91,7 @@ fn read(body: &[u8], lines: bool, instruments: &Instruments, now: Timestamp, lan
     }
     // Nearly always all is well; only when something is not, each is looked at by itself.
     if let Ok(all) = serde_json::from_slice::<Vec<In>>(body) {
+        at_most(all.len())?;
         for (i, one) in all.into_iter().enumerate() {
             desk.take(i as u64 + 1, one);
         }
@@ -96,6 +99,7 @@ fn read(body: &[u8], lines: bool, instruments: &Instruments, now: Timestamp, lan
     }
     match serde_json::from_slice::<serde_json::Value>(body) {
         Ok(serde_json::Value::Array(all)) => {
+            at_most(all.len())?;
             for (i, one) in all.iter().enumerate() {
                 desk.read_one(i as u64 + 1, In::deserialize(one));
             }
@@ -105,6 +109,14 @@ fn read(body: &[u8], lines: bool, instruments: &Instruments, now: Timestamp, lan
         Err(error) => return Err(ApiError::new(Kind::BodyInvalid).with("reason", error)),
     }
     Ok(desk.taken)
+}
+
+/// Before anything is queued: a batch that no queue will ever hold is refused with what it may hold.
+fn at_most(rows: usize) -> ApiResult<()> {
+    if rows <= MAX_REQUEST_ROWS {
+        return Ok(());
+    }
+    Err(ApiError::new(Kind::TooLarge).case("rows").with("count", rows).with("most", MAX_REQUEST_ROWS))
 }
 
 struct Desk<'a> {
@@ -200,7 +212,7 @@ fn table(instrument: &Instrument, readings: &[Reading]) -> String {
     let value = format!("{} ({})", instrument.property, instrument.unit);
     let mut csv = Csv::new(["datastream", "time", "received", &value, "simulated"]);
     for reading in readings {
-        csv.cell(&instrument.code);
+        csv.text_cell(&instrument.code);
         csv.cell(&reading.measured_at.0.to_string());
         csv.cell(&reading.received_at.0.to_string());
         csv.cell(&reading.value.to_string());
@@ -230,6 +242,21 @@ mod tests {
         );
         assert_eq!(refused("{\"datastream\":\"a\",\"value\":1}\n\n{oops\n", true), "1:datastream_unknown 3:not_a_reading ");
         assert_eq!(refused(r#"{"datastream":"a","value":1}"#, false), "1:datastream_unknown ");
+    }
+
+    #[test]
+    fn more_rows_than_a_request_may_hold_are_refused_whatever_their_form() {
+        let row = r#"{"datastream":"a","value":1}"#;
+        for (rows, refusal) in [(MAX_REQUEST_ROWS, None), (MAX_REQUEST_ROWS + 1, Some("too_large"))] {
+            for (body, lines) in [
+                (format!("[{}]", vec![row; rows].join(",")), false),
+                (vec![row; rows].join("\n\n"), true),
+                (format!("[{}]", vec!["7"; rows].join(",")), false),
+            ] {
+                let taken = read(body.as_bytes(), lines, &Instruments::default(), Timestamp::from_secs(0), Lang::En);
+                assert_eq!(taken.err().map(|error| error.kind.code()), refusal, "{rows}, {}", &body[..20]);
+            }
+        }
     }
 
     #[test]

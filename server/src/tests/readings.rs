@@ -47,6 +47,17 @@ async fn a_batch_says_what_was_taken_and_what_was_not_and_why() {
 }
 
 #[tokio::test]
+async fn a_batch_that_no_queue_will_ever_hold_is_refused_for_good() {
+    let desk = Desk::open().await;
+    let batch = format!("[{}]", vec![r#"{"datastream":"P-1.flow","value":1}"#; 250_000].join(","));
+    let refused = desk.change("POST", "/readings", &[], &batch).await;
+    assert_eq!(refused.refusal(), (413, "too_large".into()));
+    assert!(refused.headers.get("retry-after").is_none(), "come again would be a lie");
+    let said = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(said.contains("250000") && said.contains("100000"), "{said}");
+}
+
+#[tokio::test]
 async fn a_series_is_oldest_first_and_bounded() {
     let desk = Desk::open().await;
     for i in 0..5 {
