@@ -8,8 +8,15 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Headers by which a proxy speaks for somebody else. None is configured, so none is believed or ignored: it is refused.
-const PROXY_HEADERS: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+/// Headers by which a proxy speaks for somebody else, or puts another address in the place of the one that was asked. None
+/// is configured, so none is believed or ignored: it is refused. So is every `x-forwarded-…`.
+const PROXY_HEADERS: [&str; 9] =
+    ["forwarded", "via", "x-real-ip", "x-client-ip", "x-original-url", "x-original-host", "x-rewrite-url", "x-host", "true-client-ip"];
+
+/// The first header that a proxy has put on.
+fn proxy_header(headers: &HeaderMap) -> Option<&str> {
+    headers.keys().map(|name| name.as_str()).find(|name| name.starts_with("x-forwarded") || PROXY_HEADERS.contains(name))
+}
 
 pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match admit(&app, &request) {
@@ -27,13 +34,14 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
 fn admit(app: &App, request: &Request) -> ApiResult<Caller> {
     let headers = request.headers();
     let host = own_host(request)?;
-    if let Some(name) = PROXY_HEADERS.into_iter().find(|name| headers.contains_key(*name)) {
+    if let Some(name) = proxy_header(headers) {
         return Err(ApiError::new(Kind::ProxyRefused).with("header", name));
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let upgrades = headers.contains_key(header::UPGRADE);
+    refuse_foreign_origin(headers, host)?;
     if changes || upgrades {
-        refuse_foreign_origin(headers, host)?;
+        refuse_foreign_page(headers)?;
     }
     let caller = app.security.caller(headers).map_err(|()| ApiError::new(Kind::KeyWrong))?;
     let signs_in = request.uri().path() == "/session";
@@ -58,17 +66,22 @@ fn own_host(request: &Request) -> ApiResult<&str> {
     }
 }
 
-/// Browsers name the page that a change comes from. Programs send no Origin; they come with the key.
+/// Browsers name the page that a change, or a reading by a script of another page, comes from. Programs send no Origin;
+/// they come with the key.
 fn refuse_foreign_origin(headers: &HeaderMap, host: &str) -> ApiResult<()> {
-    let foreign = |origin: &str| Err(ApiError::new(Kind::OriginForeign).with("origin", origin));
     for origin in headers.get_all(header::ORIGIN) {
         match origin.to_str() {
             Ok(origin) if is_own_origin(origin, host) => {}
-            other => return foreign(other.unwrap_or("?")),
+            other => return Err(ApiError::new(Kind::OriginForeign).with("origin", other.unwrap_or("?"))),
         }
     }
+    Ok(())
+}
+
+/// A change that says it was set off by another site's page. (A link from there may still be followed: that only reads.)
+fn refuse_foreign_page(headers: &HeaderMap) -> ApiResult<()> {
     match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
         None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => foreign("sec-fetch-site"),
+        Some(_) => Err(ApiError::new(Kind::OriginForeign).with("origin", "sec-fetch-site")),
     }
 }

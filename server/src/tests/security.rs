@@ -84,7 +84,34 @@ async fn only_names_of_this_machine_are_answered() {
     for host in ["127.0.0.1:8080", "[::1]:8080", "localhost"] {
         assert_eq!(desk.get_with("/collections", &[("host", host)]).await.status, 200, "{host}");
     }
-    assert_eq!(desk.get_with("/collections", &[("x-forwarded-for", "10.0.0.1")]).await.refusal(), (400, "proxy_refused".into()));
+    for header in [
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-server",
+        "via",
+        "x-original-url",
+        "x-rewrite-url",
+    ] {
+        assert_eq!(desk.get_with("/collections", &[(header, "10.0.0.1")]).await.refusal(), (400, "proxy_refused".into()), "{header}");
+    }
+    assert_eq!(desk.get_with("/collections", &[("x-requested-with", "a program")]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_script_of_another_page_is_not_answered_and_a_link_from_there_is() {
+    let desk = Desk::open().await;
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        for origin in ["http://elsewhere.example", "null", "http://localhost:3000"] {
+            let refused = desk.send(request(method, "/collections/hydrant/items", &[("origin", origin)], Body::empty())).await;
+            assert_eq!(refused.status, 403, "{method} from {origin}");
+        }
+        let own = desk.send(request(method, "/collections/hydrant/items", &[("origin", "http://localhost:8080")], Body::empty())).await;
+        assert!(own.status < 300, "{method}: {}", own.status);
+    }
+    let followed = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("accept", "text/html")];
+    assert_eq!(desk.get_with("/", &followed).await.status, 200);
 }
 
 #[tokio::test]
