@@ -143,6 +143,18 @@ fn clip(text: &str) -> String {
     }
 }
 
+/// The error as it is sent.
+pub fn document(error: &ApiError, lang: Lang, instance: &str) -> Problem {
+    Problem {
+        kind: format!("/problems/{}", error.kind.code()),
+        title: error.title(lang),
+        status: error.kind.status(),
+        detail: error.detail(lang),
+        code: error.kind.code().to_owned(),
+        instance: instance.to_owned(),
+    }
+}
+
 pub fn lang_of(headers: &HeaderMap) -> Lang {
     let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     header.and_then(Lang::of_accept_language).unwrap_or_default()
@@ -161,14 +173,7 @@ pub async fn speak(State(app): State<App>, request: Request, next: Next) -> Resp
         None => return response,
     };
     app.metrics.problem(error.kind.code());
-    let problem = Problem {
-        kind: format!("/problems/{}", error.kind.code()),
-        title: error.title(lang),
-        status: status.as_u16(),
-        detail: error.detail(lang),
-        code: error.kind.code().to_owned(),
-        instance,
-    };
+    let problem = Problem { status: status.as_u16(), ..document(&error, lang, &instance) };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

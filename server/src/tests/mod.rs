@@ -66,10 +66,21 @@ impl Desk {
     pub async fn open_in(city: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::for_city(city.path());
         change(&mut config);
+        let desk = Self::start(city, config).await;
+        tokio::spawn(feed::follow(desk.app.clone()));
+        tokio::spawn(overlays::follow(desk.app.clone()));
+        tokio::spawn(scene::follow(desk.app.clone()));
+        desk
+    }
+
+    /// One that answers requests and follows nothing.
+    pub async fn rest_in(city: tempfile::TempDir) -> Self {
+        let config = Config::for_city(city.path());
+        Self::start(city, config).await
+    }
+
+    async fn start(city: tempfile::TempDir, config: Config) -> Self {
         let (app, _writer) = tokio::task::spawn_blocking(move || serve::open(config).unwrap()).await.unwrap();
-        tokio::spawn(feed::follow(app.clone()));
-        tokio::spawn(overlays::follow(app.clone()));
-        tokio::spawn(scene::follow(app.clone()));
         let key = std::fs::read_to_string(city.path().join("admin.key")).unwrap().trim().to_owned();
         Self { router: router::router(&app), app, key, city }
     }

@@ -83,6 +83,28 @@ async fn answers_are_packed_where_that_is_worth_it() {
 }
 
 #[tokio::test]
+async fn what_is_behind_its_store_is_not_ready_and_says_why() {
+    let city = tempfile::tempdir().unwrap();
+    super::make_city(city.path());
+    // Nobody follows the store here.
+    let desk = Desk::rest_in(city).await;
+    let hydrant = |lon: f64| super::create("hydrant", Some(super::point(citytwin_model::Position::new(lon, 30.003, 1.0))), &[]);
+    for lon in [116.003, 116.004] {
+        desk.app.store.write("desk", "test", &[hydrant(lon)]).unwrap();
+    }
+    let behind = desk.get("/ready").await;
+    assert_eq!(behind.refusal(), (503, "not_ready".into()));
+    let said = behind.json();
+    assert_eq!(
+        (said["type"].as_str(), said["status"].as_u64(), said["ready"].as_bool()),
+        (Some("/problems/not_ready"), Some(503), Some(false))
+    );
+    assert!(!said["title"].as_str().unwrap().is_empty() && !said["detail"].as_str().unwrap().is_empty());
+    assert_eq!(said["head"].as_u64().unwrap(), said["revision"].as_u64().unwrap() + 2);
+    assert_eq!((behind.header("retry-after"), behind.header("content-language")), ("1", "en"));
+}
+
+#[tokio::test]
 async fn the_operator_sees_that_it_lives_serves_and_counts() {
     let desk = Desk::open().await;
     assert_eq!(desk.get("/health").await.json()["status"], "ok");
