@@ -9,12 +9,14 @@ use std::sync::Arc;
 /// Zoom of the grid.
 const Z: u8 = 14;
 const SIDE: u32 = 1 << Z;
-/// Cells remembered one by one per class; beyond, all of the class counts as changed.
-const MAX_CELLS: usize = 50_000;
+/// Cells stand together in blocks of this many by as many.
+const BLOCK: u32 = 8;
+/// Blocks remembered one by one per class; beyond, all of the class counts as changed. A city of 40 km has about ten.
+const MAX_BLOCKS: usize = 4_096;
 /// A change larger than this many cells counts for the whole class.
 const MAX_CELLS_PER_CHANGE: u64 = 4_096;
 
-/// Cheap to clone: a change copies only what it touches.
+/// Cheap to clone: a change copies the blocks that it touches, and the short list of blocks.
 #[derive(Clone, Debug, Default)]
 pub struct Freshness {
     /// Everything is at least as old as this: the revision at which the server started.
@@ -27,7 +29,14 @@ struct ClassFreshness {
     newest: Revision,
     /// What is not remembered cell by cell.
     everywhere: Revision,
-    cells: HashMap<(u32, u32), Revision>,
+    blocks: HashMap<(u32, u32), Arc<Block>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Block {
+    newest: Revision,
+    /// Row by row from the north.
+    cells: [[Revision; BLOCK as usize]; BLOCK as usize],
 }
 
 impl Freshness {
@@ -43,14 +52,13 @@ impl Freshness {
             let (west, north) = cell(bounds.west, bounds.north);
             let (east, south) = cell(bounds.east, bounds.south);
             let count = u64::from(east - west + 1) * u64::from(south - north + 1);
-            if count > MAX_CELLS_PER_CHANGE || entry.cells.len() as u64 + count > MAX_CELLS as u64 {
-                entry.everywhere = entry.everywhere.max(revision);
-                entry.cells.clear();
+            if count > MAX_CELLS_PER_CHANGE {
+                entry.forget(revision);
                 continue;
             }
-            for x in west..=east {
-                for y in north..=south {
-                    entry.cells.insert((x, y), revision);
+            for y in north..=south {
+                for x in west..=east {
+                    entry.set(x, y, revision);
                 }
             }
         }
@@ -91,8 +99,50 @@ impl Freshness {
 
     fn cells(&self, class: ClassNo, xs: RangeInclusive<u32>, ys: RangeInclusive<u32>) -> Revision {
         let Some(entry) = self.classes.get(&class) else { return self.base };
-        let touched = |((x, y), revision): (&(u32, u32), &Revision)| (xs.contains(x) && ys.contains(y)).then_some(*revision);
-        entry.cells.iter().filter_map(touched).max().unwrap_or(0).max(entry.everywhere).max(self.base)
+        entry.within(&xs, &ys).max(entry.everywhere).max(self.base)
+    }
+}
+
+impl ClassFreshness {
+    fn set(&mut self, x: u32, y: u32, revision: Revision) {
+        let at = (x / BLOCK, y / BLOCK);
+        if self.blocks.len() == MAX_BLOCKS && !self.blocks.contains_key(&at) {
+            return self.forget(revision);
+        }
+        let block = Arc::make_mut(self.blocks.entry(at).or_default());
+        block.newest = block.newest.max(revision);
+        block.cells[(y % BLOCK) as usize][(x % BLOCK) as usize] = revision;
+    }
+
+    /// From here on all of the class counts as changed at this revision.
+    fn forget(&mut self, revision: Revision) {
+        self.everywhere = self.everywhere.max(revision);
+        self.blocks.clear();
+    }
+
+    /// The last revision remembered for these cells. Looks at no more blocks than the cells lie in, nor than there are: a
+    /// deep tile costs a handful of look-ups however much was edited, and a wide one the blocks of the city.
+    fn within(&self, xs: &RangeInclusive<u32>, ys: &RangeInclusive<u32>) -> Revision {
+        let (columns, rows) = (xs.start() / BLOCK..=xs.end() / BLOCK, ys.start() / BLOCK..=ys.end() / BLOCK);
+        let lie_in = u64::from(columns.end() - columns.start() + 1) * u64::from(rows.end() - rows.start() + 1);
+        if lie_in <= self.blocks.len() as u64 {
+            let found = rows.flat_map(|row| columns.clone().map(move |column| (column, row)));
+            found.filter_map(|at| self.blocks.get(&at).map(|block| block.within(at, xs, ys))).max().unwrap_or(0)
+        } else {
+            let touched = self.blocks.iter().filter(|((column, row), _)| columns.contains(column) && rows.contains(row));
+            touched.map(|(at, block)| block.within(*at, xs, ys)).max().unwrap_or(0)
+        }
+    }
+}
+
+impl Block {
+    fn within(&self, (column, row): (u32, u32), xs: &RangeInclusive<u32>, ys: &RangeInclusive<u32>) -> Revision {
+        let (west, north) = (column * BLOCK, row * BLOCK);
+        if *xs.start() <= west && *xs.end() >= west + BLOCK - 1 && *ys.start() <= north && *ys.end() >= north + BLOCK - 1 {
+            return self.newest;
+        }
+        let cells = (north..).zip(&self.cells).filter(|(y, _)| ys.contains(y));
+        cells.flat_map(|(_, row)| (west..).zip(row)).filter(|(x, _)| xs.contains(x)).map(|(_, revision)| *revision).max().unwrap_or(0)
     }
 }
 
@@ -152,11 +202,69 @@ mod tests {
         fresh.note(PIPE, 3, [Some(Bounds::new(100.0, 20.0, 120.0, 40.0))]);
         assert_eq!(tile(&fresh, PIPE, 14, 0.0, 0.0), 3);
         let mut fresh = Freshness::from(1);
-        for i in 0..=MAX_CELLS as u32 {
-            fresh.note(PIPE, 4, [at(f64::from(i % 300) * 0.03, f64::from(i / 300) * 0.03)]);
+        let apart = 360.0 / f64::from(SIDE) * f64::from(BLOCK);
+        for i in 0..=MAX_BLOCKS as u32 {
+            fresh.note(PIPE, 4, [at(f64::from(i % 100) * apart, f64::from(i / 100) * apart)]);
         }
         assert_eq!(tile(&fresh, PIPE, 14, 170.0, 70.0), 4);
-        assert!(fresh.classes[&PIPE].cells.len() <= MAX_CELLS);
+        assert!(fresh.classes[&PIPE].blocks.len() <= MAX_BLOCKS);
+    }
+
+    #[test]
+    fn a_change_copies_only_the_block_that_it_touches() {
+        let mut fresh = Freshness::from(1);
+        for i in 0..50 {
+            fresh.note(PIPE, 2, [at(110.0 + 0.5 * f64::from(i), 30.0)]);
+        }
+        let before = fresh.clone();
+        fresh.note(PIPE, 3, [at(110.0, 30.0)]);
+        let blocks = |fresh: &Freshness| fresh.classes[&PIPE].blocks.clone();
+        let now = blocks(&fresh);
+        let copied = blocks(&before).iter().filter(|(place, block)| !Arc::ptr_eq(block, &now[*place])).count();
+        assert_eq!(copied, 1);
+    }
+
+    /// The same questions to a plain list of every cell that was ever touched.
+    #[test]
+    fn every_answer_is_that_of_a_plain_list() {
+        let mut state = 7u64;
+        let mut next = |below: u32| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) as u32) % below
+        };
+        let (mut fresh, mut plain) = (Freshness::from(1), Vec::new());
+        for revision in 2..400u64 {
+            // Around a city, and now and then far away.
+            let far = if next(20) == 0 { 5_000 } else { 0 };
+            let (x, y, w, h) = (13_400 - far + next(40), 6_700 - far + next(40), next(4), next(4));
+            let degrees = |cell: u32| f64::from(cell) / f64::from(SIDE) * 360.0 - 180.0;
+            let lat = |y: u32| (std::f64::consts::PI * (1.0 - 2.0 * f64::from(y) / f64::from(SIDE))).sinh().atan().to_degrees();
+            // Middles of cells, so that rounding has no say.
+            let middle = |a: f64, b: f64| f64::midpoint(a, b);
+            let bounds = Bounds::new(
+                middle(degrees(x), degrees(x + 1)),
+                middle(lat(y + h), lat(y + h + 1)),
+                middle(degrees(x + w), degrees(x + w + 1)),
+                middle(lat(y), lat(y + 1)),
+            );
+            fresh.note(PIPE, revision, [Some(bounds)]);
+            plain.push((x..=x + w, y..=y + h, revision));
+            for _ in 0..20 {
+                let z = next(20) as u8;
+                let at = |cell: u32| if z >= Z { cell << (z - Z) } else { cell >> (Z - z) };
+                let (tx, ty) = (at(13_395 - far + next(50)), at(6_695 - far + next(50)));
+                let (first, last, margin) = if z >= Z {
+                    ((tx >> (z - Z), ty >> (z - Z)), (tx >> (z - Z), ty >> (z - Z)), 1)
+                } else {
+                    ((tx << (Z - z), ty << (Z - z)), (((tx + 1) << (Z - z)) - 1, ((ty + 1) << (Z - z)) - 1), (1u32 << (Z - z)).div_ceil(64))
+                };
+                let meets =
+                    |range: &RangeInclusive<u32>, low: u32, high: u32| *range.start() <= high + margin && *range.end() + margin >= low;
+                let touched = plain.iter().filter(|(xs, ys, _)| meets(xs, first.0, last.0) && meets(ys, first.1, last.1));
+                let expected = touched.map(|(_, _, revision)| *revision).max().unwrap_or(1);
+                assert_eq!(fresh.tile(PIPE, z, tx, ty), expected, "z{z} {tx} {ty} at revision {revision}");
+            }
+        }
     }
 
     #[test]
