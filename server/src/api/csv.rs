@@ -1,7 +1,13 @@
 //! Tables as CSV (RFC 4180), with the mark by which spreadsheets know UTF-8, so that Chinese is read as such.
+//!
+//! Spreadsheets run a cell that begins like a formula, and names come out of files that anybody may have written. So a
+//! *text* that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, also behind apostrophes, gets one apostrophe
+//! more in front; numbers and the geometry are written as they are. The way back: take one apostrophe from every cell that
+//! begins with one or more of them and then such a character ([`unguarded`]); every other cell is what it says.
 
 use citytwin_model::geometry::{Geometry, Line, Rings, Shape};
 use citytwin_model::{AttributeType, Class, Feature, FeatureId, Position, Value};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 pub const MEDIA_TYPE: &str = "text/csv; charset=utf-8";
@@ -11,17 +17,28 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 pub struct Csv {
     text: String,
     in_row: bool,
+    /// Whether each feature's row ends by saying that it is made up.
+    simulated: bool,
 }
+
+/// The column that says so, where the class has none of that name itself.
+const SIMULATED: &str = "simulated";
 
 impl Csv {
     /// Begins with the names of the columns.
     pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut csv = Self { text: BYTE_ORDER_MARK.to_string(), in_row: false };
-        columns.into_iter().for_each(|column| csv.cell(column));
+        let mut csv = Self { text: BYTE_ORDER_MARK.to_string(), in_row: false, simulated: false };
+        columns.into_iter().for_each(|column| csv.text_cell(column));
         csv.end_row();
         csv
     }
 
+    /// A text that somebody else wrote.
+    pub fn text_cell(&mut self, text: &str) {
+        self.cell(&guarded(text));
+    }
+
+    /// A number, an instant, a geometry: what we have put together ourselves.
     pub fn cell(&mut self, text: &str) {
         if std::mem::replace(&mut self.in_row, true) {
             self.text.push(',');
@@ -44,19 +61,45 @@ impl Csv {
         self.text
     }
 
-    /// The columns of a class: id, its attributes, its geometry.
-    pub fn of_class(class: &Class) -> Self {
+    /// The columns of a class: id, its attributes, its geometry; of a made-up city one more that says so.
+    pub fn of_class(class: &Class, simulated: bool) -> Self {
         let attributes = class.attributes.iter().map(|attribute| attribute.id.as_str());
-        Self::new(std::iter::once("id").chain(attributes).chain(["geometry"]))
+        let simulated = simulated && class.attribute(SIMULATED).is_none();
+        let columns = std::iter::once("id").chain(attributes).chain(["geometry"]).chain(simulated.then_some(SIMULATED));
+        Self { simulated, ..Self::new(columns) }
     }
 
     pub fn feature(&mut self, id: &str, class: &Class, feature: &Feature, class_name: &dyn Fn(FeatureId) -> Option<String>) {
         self.cell(id);
         for (attribute, value) in class.attributes.iter().zip(&feature.attributes) {
-            self.cell(&text(&attribute.ty, value, class_name));
+            match value {
+                Value::Text(text) => self.text_cell(text),
+                _ => self.cell(&text(&attribute.ty, value, class_name)),
+            }
         }
         self.cell(&feature.geometry.as_ref().map(well_known_text).unwrap_or_default());
+        if self.simulated {
+            self.cell("true");
+        }
         self.end_row();
+    }
+}
+
+/// Whether a spreadsheet would run the text, or the way back would change it.
+fn is_guarded(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+fn guarded(text: &str) -> Cow<'_, str> {
+    if is_guarded(text) { format!("'{text}").into() } else { text.into() }
+}
+
+/// The way back, for who reads our own tables.
+#[cfg(test)]
+fn unguarded(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(text) if is_guarded(text) => text,
+        _ => cell,
     }
 }
 
@@ -120,6 +163,30 @@ mod tests {
         csv.cell("");
         csv.end_row();
         assert_eq!(csv.into_text(), "\u{feff}编号,\"a,b\"\r\n\"say \"\"x\"\"\",\r\n");
+    }
+
+    #[test]
+    fn a_text_is_never_run_and_comes_back_as_it_was() {
+        for (text, cell) in [
+            ("=HYPERLINK(\"http://elsewhere.example\")", "'=HYPERLINK(\"http://elsewhere.example\")"),
+            ("+86 10", "'+86 10"),
+            ("-5", "'-5"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("'=1", "''=1"),
+            ("'quoted'", "'quoted'"),
+            ("H-1", "H-1"),
+            ("", ""),
+        ] {
+            assert_eq!(guarded(text), cell);
+            assert_eq!(unguarded(cell), text);
+        }
+        let mut csv = Csv::new(["=cmd"]);
+        csv.text_cell("=1,2");
+        csv.cell("-3.5");
+        csv.end_row();
+        assert_eq!(csv.into_text(), "\u{feff}'=cmd\r\n\"'=1,2\",-3.5\r\n");
     }
 
     #[test]

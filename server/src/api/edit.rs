@@ -32,7 +32,7 @@ pub async fn create(State(app): State<App>, Path(name): Path<String>, headers: H
     let mut other = None;
     sent.fill(&view, &collection.class, &mut attributes, &mut other)?;
     let edit = Edit::Create { class: collection.class.no, geometry, attributes, other };
-    let id = write(&app, edit).await?;
+    let id = write(&app, &collection, edit).await?;
     let mut response = answer(&app, &collection.class, id, &headers, StatusCode::CREATED).await?;
     let location = format!("{}/collections/{name}/items/{name}.{}", base_url(&headers), id.fid);
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&location).map_err(ApiError::internal)?);
@@ -54,8 +54,8 @@ pub async fn replace(
     let mut attributes = vec![Value::Null; collection.class.attributes.len()];
     let mut other = None;
     sent.fill(&view, &collection.class, &mut attributes, &mut other)?;
-    let edit = Edit::Replace { id: old.id, if_match: if_match(&app, &headers)?, geometry, attributes, other };
-    write(&app, edit).await?;
+    let edit = Edit::Replace { id: old.id, if_match: if_match(&app, &headers, &old)?, geometry, attributes, other };
+    write(&app, &collection, edit).await?;
     answer(&app, &collection.class, old.id, &headers, StatusCode::OK).await
 }
 
@@ -77,8 +77,8 @@ pub async fn patch(
     let (mut attributes, mut other) = (old.attributes.clone(), old.other.clone());
     sent.fill(&view, &collection.class, &mut attributes, &mut other)?;
     // The rest is left as it was read: someone else's change in between must not be undone without a word.
-    let if_match = if_match(&app, &headers)?.or(Some(old.revision));
-    write(&app, Edit::Replace { id: old.id, if_match, geometry, attributes, other }).await?;
+    let if_match = if_match(&app, &headers, &old)?.or(Some(old.revision));
+    write(&app, &collection, Edit::Replace { id: old.id, if_match, geometry, attributes, other }).await?;
     answer(&app, &collection.class, old.id, &headers, StatusCode::OK).await
 }
 
@@ -87,7 +87,7 @@ pub async fn delete(State(app): State<App>, Path((name, id)): Path<(String, Stri
     let view = app.view();
     let collection = writable(&app, &view, &name).await?;
     let old = stored(&app, &collection, &id).await?;
-    write(&app, Edit::Delete { id: old.id, if_match: if_match(&app, &headers)? }).await?;
+    write(&app, &collection, Edit::Delete { id: old.id, if_match: if_match(&app, &headers, &old)? }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -129,12 +129,13 @@ pub fn stored_id(collection: &Collection, id: &str) -> Option<FeatureId> {
 async fn stored(app: &App, collection: &Collection, id: &str) -> ApiResult<Feature> {
     let name = collection.class.id.clone();
     let found = stored_id(collection, id).ok_or_else(|| unknown(&name, id))?;
-    let feature = app.with_store(move |store| store.feature(found)).await?.map_err(refused_by_store)?;
+    let feature = app.with_store(move |store| store.feature(found)).await?.map_err(refused_by_store(&name))?;
     feature.ok_or_else(|| unknown(&name, id))
 }
 
-async fn write(app: &App, edit: Edit) -> ApiResult<FeatureId> {
-    let written = app.with_store(move |store| store.write(AUTHOR, SOURCE, std::slice::from_ref(&edit))).await?.map_err(refused_by_store)?;
+async fn write(app: &App, collection: &Collection, edit: Edit) -> ApiResult<FeatureId> {
+    let written = app.with_store(move |store| store.write(AUTHOR, SOURCE, std::slice::from_ref(&edit))).await?;
+    let written = written.map_err(refused_by_store(&collection.class.id))?;
     let id = *written.ids.first().ok_or_else(|| ApiError::internal("a write without a feature"))?;
     tracing::info!(target: "audit", author = AUTHOR, revision = written.revision, feature = id.wire(), "feature written");
     app.await_revision(written.revision).await;
@@ -144,29 +145,39 @@ async fn write(app: &App, edit: Edit) -> ApiResult<FeatureId> {
 /// The feature as it stands now, with the ETag for the next change.
 async fn answer(app: &App, class: &Class, id: FeatureId, headers: &HeaderMap, status: StatusCode) -> ApiResult<Response> {
     let collection = Collection::find(app, &app.view(), &class.id).await?;
-    let feature = app.with_store(move |store| store.feature(id)).await?.map_err(refused_by_store)?;
+    let feature = app.with_store(move |store| store.feature(id)).await?.map_err(refused_by_store(&class.id))?;
     let feature = feature.ok_or_else(|| unknown(&class.id, &id.fid.to_string()))?;
-    let mut response = bytes(GEOJSON, item_body(&collection, &feature, &base_url(headers)));
+    let mut response = bytes(GEOJSON, item_body(app, &collection, &feature, &base_url(headers)));
     *response.status_mut() = status;
     Ok(item_tag(app, &collection, &feature).on(response))
 }
 
-/// The revision that `If-Match` names. Absent: an unconditional change, written down as such, unless the city forbids it.
-fn if_match(app: &App, headers: &HeaderMap) -> ApiResult<Option<Revision>> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
+/// The revision that `If-Match` asks for: of several tags the one that the feature has. Absent: an unconditional change,
+/// written down as such, unless the city forbids it.
+fn if_match(app: &App, headers: &HeaderMap, old: &Feature) -> ApiResult<Option<Revision>> {
+    if !headers.contains_key(header::IF_MATCH) {
         if app.store.config().require_if_match {
             return Err(Kind::ConditionRequired.into());
         }
         tracing::info!(target: "audit", author = AUTHOR, "unconditional change");
         return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
+    }
+    let lines: Vec<&str> = headers.get_all(header::IF_MATCH).iter().filter_map(|value| value.to_str().ok()).collect();
+    let text = lines.join(", ");
+    let tags: Vec<&str> = text.split(',').map(str::trim).collect();
+    if tags == ["*"] {
         return Ok(None);
     }
-    let bare = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
-    let revision = bare.strip_prefix(&app.city_tag).and_then(|rest| rest.strip_prefix("-rev-")).and_then(|rest| rest.parse().ok());
-    revision.map(Some).ok_or_else(|| ApiError::new(Kind::RevisionChanged).with("expected", text).with("found", "?"))
+    let revision = |tag: &str| -> Option<Revision> {
+        let bare = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+        bare.strip_prefix(&app.city_tag)?.strip_prefix("-rev-")?.parse().ok()
+    };
+    // The store looks again under its lock: what was read a moment ago may have changed since.
+    if tags.iter().any(|tag| revision(tag) == Some(old.revision)) {
+        return Ok(Some(old.revision));
+    }
+    let expected = tags.iter().find_map(|tag| revision(tag)).map_or(text.clone(), |revision| revision.to_string());
+    Err(ApiError::new(Kind::RevisionChanged).with("expected", expected).with("found", old.revision))
 }
 
 /// The body as it came.
@@ -297,10 +308,11 @@ fn geometry_refused(error: GeometryError) -> ApiError {
     ApiError::new(Kind::GeometryInvalid).case(case).with("at", at)
 }
 
-pub fn refused_by_store(error: StoreError) -> ApiError {
-    match error {
-        StoreError::NoSuchFeature(id) => ApiError::new(Kind::FeatureUnknown).with("collection", id.class).with("id", id.fid),
-        StoreError::UnknownClass(no) => ApiError::new(Kind::CollectionUnknown).with("collection", no),
+/// What the store refused, said of the collection as the client called it: a class's number means nothing to a reader.
+pub fn refused_by_store(collection: &str) -> impl Fn(StoreError) -> ApiError {
+    move |error| match error {
+        StoreError::NoSuchFeature(id) => unknown(collection, &id.fid.to_string()),
+        StoreError::UnknownClass(_) => ApiError::new(Kind::CollectionUnknown).with("collection", collection),
         StoreError::Conflict { expected, found, .. } => {
             ApiError::new(Kind::RevisionChanged).with("expected", expected).with("found", found)
         }
@@ -351,6 +363,13 @@ mod tests {
         assert_eq!(put(raised, Geometry::with_z(Shape::Point(STORED))).shape, Shape::Point(Position::new(STORED.lon, STORED.lat, 13.0)));
         let flat = Geometry::flat(Shape::Point(Position::new(116.123457, 30.987654, 0.0)));
         assert_eq!(put(flat, Geometry::with_z(Shape::Point(STORED))), Geometry::with_z(Shape::Point(STORED)));
+    }
+
+    #[test]
+    fn a_feature_that_went_in_between_is_named_by_its_collection() {
+        let error = refused_by_store("hydrant")(StoreError::NoSuchFeature(FeatureId::new(citytwin_model::ClassNo(80), 7)));
+        let said = error.detail(citytwin_assets::Lang::En);
+        assert!(error.kind == Kind::FeatureUnknown && said.contains("hydrant") && said.contains('7') && !said.contains("80"), "{said}");
     }
 
     #[test]

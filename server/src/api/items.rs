@@ -39,7 +39,8 @@ pub async fn list(State(app): State<App>, Path(name): Path<String>, headers: Hea
     let matched = page.matched;
     let next = page.next.map(|key| page_url(&base, &name, asked.clone(), limit, &key.to_string()));
     if csv {
-        let text = app.compute.run(move || table(&collection, &page)).await?;
+        let simulated = app.store.config().simulated;
+        let text = app.compute.run(move || table(&collection, &page, simulated)).await?;
         return Ok(tag.on(with_counts(bytes(super::csv::MEDIA_TYPE, text), matched, next.as_deref())));
     }
     let own = page_url(&base, &name, asked, limit, "");
@@ -49,9 +50,9 @@ pub async fn list(State(app): State<App>, Path(name): Path<String>, headers: Hea
 }
 
 /// A page as a table.
-fn table(collection: &Collection, page: &Page) -> String {
+fn table(collection: &Collection, page: &Page, simulated: bool) -> String {
     let names = Collection::class_names(&collection.city);
-    let mut csv = Csv::of_class(&collection.class);
+    let mut csv = Csv::of_class(&collection.class, simulated);
     for feature in &page.features {
         csv.feature(&collection.item_id(feature), &collection.class, feature, &names);
     }
@@ -82,7 +83,7 @@ pub async fn one(
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
-    Ok(tag.on(bytes(GEOJSON, item_body(&collection, &feature, &base_url(&headers)))))
+    Ok(tag.on(bytes(GEOJSON, item_body(&app, &collection, &feature, &base_url(&headers)))))
 }
 
 /// All versions of a feature, newest first.
@@ -93,7 +94,7 @@ pub async fn history(State(app): State<App>, Path((name, id)): Path<(String, Str
     let collection = Collection::find(&app, &view, &name).await?;
     let unknown = || unknown(&name, &id);
     let id = super::edit::stored_id(&collection, &id).ok_or_else(unknown)?;
-    let versions = app.with_store(move |store| store.history(id)).await?.map_err(super::edit::refused_by_store)?;
+    let versions = app.with_store(move |store| store.history(id)).await?.map_err(super::edit::refused_by_store(&name))?;
     if versions.is_empty() {
         return Err(unknown());
     }
@@ -131,14 +132,15 @@ pub fn item_tag(app: &App, collection: &Collection, feature: &Feature) -> Etag {
     if collection.is_computed() { collection.tag(app, "item") } else { Etag::new(&app.city_tag, format_args!("rev-{}", feature.revision)) }
 }
 
-pub fn item_body(collection: &Collection, feature: &Feature, base: &str) -> Vec<u8> {
+pub fn item_body(app: &App, collection: &Collection, feature: &Feature, base: &str) -> Vec<u8> {
     let id = collection.item_id(feature);
     let of = format!("{base}/collections/{}", collection.class.id);
     let links = object!([
         link(&format!("{of}/items/{id}"), "self", GEOJSON, "This feature"),
         link(&of, "collection", super::reply::JSON, "Its collection"),
     ]);
-    let extra = format!(",\"revision\":{},\"links\":{links}", feature.revision);
+    let simulated = if app.store.config().simulated { ",\"simulated\":true" } else { "" };
+    let extra = format!(",\"revision\":{}{simulated},\"links\":{links}", feature.revision);
     let mut out = Vec::with_capacity(1024);
     write_feature(&mut out, &id, &collection.class, feature, &Collection::class_names(&collection.city), extra.as_bytes());
     out

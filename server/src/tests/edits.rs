@@ -38,6 +38,19 @@ async fn a_change_names_the_revision_it_changes_or_goes_unconditionally() {
 }
 
 #[tokio::test]
+async fn of_several_tags_one_has_to_be_right() {
+    let desk = Desk::open().await;
+    let path = "/collections/hydrant/items/1";
+    let old = desk.get(path).await.header("etag").to_owned();
+    let body = r#"{"properties":{"pressure_kpa":290.25}}"#;
+    let done = desk.change("PATCH", path, &[("if-match", &format!("\"of another\", {old}"))], body).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    let refused = desk.change("PATCH", path, &[("if-match", &format!("{old}, \"of another\""))], body).await;
+    assert_eq!(refused.refusal(), (412, "revision_changed".into()));
+    assert_eq!(desk.change("DELETE", path, &[("if-match", &format!("{old}, {}", done.header("etag")))], "").await.status, 204);
+}
+
+#[tokio::test]
 async fn a_city_may_insist_on_conditions() {
     let city = tempfile::tempdir().unwrap();
     super::make_city(city.path());

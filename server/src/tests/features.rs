@@ -133,6 +133,43 @@ async fn a_collection_is_a_table_too() {
     let asked = desk.get_with("/collections/hydrant/items?limit=1", &[("accept", "text/csv")]).await;
     assert_eq!(asked.body, csv.body);
     assert_ne!(csv.header("etag"), desk.get("/collections/hydrant/items?limit=1").await.header("etag"));
+    // A name that a spreadsheet would run is written so that it does not; numbers stay numbers.
+    desk.change(
+        "PATCH",
+        "/collections/hydrant/items/1",
+        &[],
+        r#"{"properties":{"name":"=HYPERLINK(\"http://elsewhere.example\")","pressure_kpa":-1}}"#,
+    )
+    .await;
+    let text = desk.get("/collections/hydrant/items?f=csv").await.text();
+    assert!(text.contains(",\"'=HYPERLINK(\"\"http://elsewhere.example\"\")\",") && text.contains(",-1,"), "{text}");
+}
+
+#[tokio::test]
+async fn made_up_data_say_so_in_every_form() {
+    let desk = Desk::open().await;
+    assert_eq!(desk.get("/collections/hydrant/items").await.json()["simulated"], true);
+    assert_eq!(desk.get("/collections/hydrant/items/1").await.json()["simulated"], true);
+    assert_eq!(desk.get("/collections/pipe_risk/items/water_pipe.1").await.json()["simulated"], true);
+    let table = async |name: &str| -> Vec<String> {
+        let text = desk.get(&format!("/collections/{name}/items?f=csv&limit=1")).await.text();
+        text.trim_end().split("\r\n").map(|line| line.rsplit(',').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(table("hydrant").await, ["simulated", "true"]);
+    // A sensor says by itself whether it is made up; a second column of that name would only be in the way.
+    assert_eq!(table("sensor").await[0], "geometry");
+    for path in ["/3dtiles/tileset.json", "/3dtiles/buildings/tileset.json"] {
+        assert_eq!(desk.get(path).await.json()["asset"]["extras"]["simulated"], true, "{path}");
+    }
+
+    let real = tempfile::tempdir().unwrap();
+    super::make_city(real.path());
+    let toml = std::fs::read_to_string(real.path().join("city.toml")).unwrap();
+    std::fs::write(real.path().join("city.toml"), toml.replace("simulated = true", "simulated = false")).unwrap();
+    let desk = Desk::open_in(real, |_| {}).await;
+    assert!(desk.get("/collections/hydrant/items/1").await.json().get("simulated").is_none());
+    assert!(desk.get("/3dtiles/tileset.json").await.json()["asset"].get("extras").is_none());
+    assert!(!desk.get("/collections/hydrant/items?f=csv").await.text().contains("simulated"));
 }
 
 #[tokio::test]
