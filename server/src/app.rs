@@ -1,5 +1,6 @@
 //! What every request can reach: the city as it is served, the store behind it, and the tasks that keep them in step.
 
+use crate::api::overlays::ValuesKey;
 use crate::api::tiles::TileKey;
 use crate::api::tiles3d::LeafKey;
 use crate::compute::Compute;
@@ -24,6 +25,8 @@ use tokio::sync::watch;
 
 const TILE_SHELF_BYTES: usize = 64 << 20;
 const LEAF_SHELF_BYTES: usize = 64 << 20;
+/// Two editions of both overlays of a city of a million features.
+const VALUES_SHELF_BYTES: usize = 64 << 20;
 
 /// Cheap to clone; every handler has one.
 #[derive(Clone)]
@@ -50,6 +53,8 @@ pub struct Parts {
     /// Vector tiles and leaves of the 3D scene that were made before.
     pub tiles: Shelf<TileKey>,
     pub leaves: Shelf<LeafKey>,
+    /// Answers of overlays, encoded.
+    pub overlay_values: Shelf<ValuesKey>,
     /// True once the server is ending: live connections close.
     pub stopping: watch::Sender<bool>,
 }
@@ -97,6 +102,7 @@ impl App {
             scenes: Scenes::default(),
             tiles: Shelf::new(TILE_SHELF_BYTES),
             leaves: Shelf::new(LEAF_SHELF_BYTES),
+            overlay_values: Shelf::new(VALUES_SHELF_BYTES),
             stopping: watch::Sender::new(false),
         }))
     }

@@ -37,6 +37,7 @@ kinds! {
     ParameterInvalid = 400 "parameter_invalid",
     BboxInvalid = 400 "bbox_invalid",
     TileOutside = 400 "tile_outside",
+    LayerTwice = 400 "layer_twice",
     BodyInvalid = 400 "body_invalid",
     GeometryInvalid = 400 "geometry_invalid",
     GeometryKindWrong = 400 "geometry_kind_wrong",

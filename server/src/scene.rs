@@ -9,15 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
-/// How long a request waits for the first scene.
+/// How long a request waits for the first scene …
 const PATIENCE: Duration = Duration::from_secs(10);
+/// … and for one that shows the edit that its client was just told of.
+const PATIENCE_BEHIND: Duration = Duration::from_secs(2);
 /// Boxes remembered one by one; beyond, the whole city is looked at again.
 const MAX_STALE: usize = 2_000;
 
 /// The newest scene, and what has changed since it was made.
 pub struct Scenes {
     newest: ArcSwapOption<SceneAt>,
-    ready: watch::Sender<bool>,
+    /// The revision of the newest one; rises after it can be asked for.
+    made: watch::Sender<Option<Revision>>,
     stale: Mutex<Stale>,
     bell: Notify,
 }
@@ -36,18 +39,20 @@ struct Stale {
 impl Default for Scenes {
     fn default() -> Self {
         let stale = Mutex::new(Stale { boxes: Vec::new(), everything: true });
-        Self { newest: ArcSwapOption::empty(), ready: watch::Sender::new(false), stale, bell: Notify::new() }
+        Self { newest: ArcSwapOption::empty(), made: watch::Sender::new(None), stale, bell: Notify::new() }
     }
 }
 
 impl Scenes {
-    /// The newest scene; waits a little for the first one.
-    pub async fn newest(&self) -> ApiResult<Arc<SceneAt>> {
-        if let Some(scene) = self.newest.load_full() {
-            return Ok(scene);
+    /// The scene at this revision or a later one. Subscribers hear of an edit before the scene has followed it, and they
+    /// ask once: so the answer waits for it. When that takes too long, the newest there is, under its own revision.
+    pub async fn at(&self, revision: Revision) -> ApiResult<Arc<SceneAt>> {
+        let mut made = self.made.subscribe();
+        let there = *made.borrow();
+        if there.is_none_or(|there| there < revision) {
+            let patience = if there.is_none() { PATIENCE } else { PATIENCE_BEHIND };
+            let _ = tokio::time::timeout(patience, made.wait_for(|made| made.is_some_and(|made| made >= revision))).await;
         }
-        let mut ready = self.ready.subscribe();
-        let _ = tokio::time::timeout(PATIENCE, ready.wait_for(|ready| *ready)).await;
         self.newest.load_full().ok_or_else(|| Kind::NotReady.into())
     }
 
@@ -95,8 +100,9 @@ pub async fn follow(app: App) {
         match made.await {
             Ok(scene) => {
                 tracing::debug!(revision = scene.revision, took_ms = started.elapsed().as_millis() as u64, "scene");
+                let revision = scene.revision;
                 app.scenes.newest.store(Some(Arc::new(scene)));
-                app.scenes.ready.send_replace(true);
+                app.scenes.made.send_replace(Some(revision));
             }
             Err(error) => {
                 tracing::warn!(code = error.kind.code(), "the 3D scene was not made; trying again");

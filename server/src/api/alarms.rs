@@ -12,7 +12,9 @@ use citytwin_wire::live::Alarms;
 /// The alarms that are on, worst first.
 pub async fn list(State(app): State<App>, params: Params) -> ApiResult<Response> {
     params.done()?;
-    let alarms = live_json::alarms(&app.view(), &app.hub.all(), &Interest::default());
+    let view = app.view();
+    let hub = app.hub.clone();
+    let alarms = app.compute.run(move || live_json::alarms(&view, &hub.all(), &Interest::default())).await?;
     json(&Alarms { alarms })
 }
 

@@ -147,11 +147,16 @@ pub async fn list(State(app): State<App>, headers: HeaderMap, mut params: Params
     let view = app.view();
     let base = base_url(&headers);
     let (lang, simulated) = (lang_of(&headers), app.store.config().simulated);
-    let all: Vec<Json> = Collection::all(&app, &view).iter().map(|collection| collection.describe(&base, lang, simulated)).collect();
-    json(&object!({
-        "links": [link(&format!("{base}/collections"), "self", JSON, "This document")],
-        "collections": all,
-    }))
+    let all = app.clone();
+    let document = app.compute.run(move || {
+        let described =
+            Collection::all(&all, &view).iter().map(|collection| collection.describe(&base, lang, simulated)).collect::<Vec<Json>>();
+        object!({
+            "links": [link(&format!("{base}/collections"), "self", JSON, "This document")],
+            "collections": described,
+        })
+    });
+    json(&document.await?)
 }
 
 /// One collection.

@@ -1,16 +1,20 @@
 //! `/overlays`: what colours features, its legend, and one byte per feature.
 
 use super::params::Params;
-use super::reply::{Etag, json};
+use super::reply::{Etag, JSON, bytes, json};
 use crate::app::App;
-use crate::overlays::{COVERAGE, RISK};
+use crate::overlays::{COVERAGE, RISK, Results};
 use crate::problem::{ApiError, ApiResult, Kind};
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use citytwin_model::City;
+use citytwin_model::{City, ClassNo};
 use citytwin_wire::Label;
 use citytwin_wire::overlay::{LegendEntry, NO_DATA, Overlay, OverlayValues};
+
+/// On the shelf: overlay, class (all of them where absent), edition.
+pub type ValuesKey = (String, Option<String>, String);
 
 /// The overlays and their legends.
 pub async fn list(State(app): State<App>, params: Params) -> ApiResult<Response> {
@@ -45,15 +49,32 @@ pub async fn features(State(app): State<App>, Path(id): Path<String>, headers: H
         }
     };
     let results = app.overlays.results().await?;
-    let tag = Etag::new(&app.city_tag, format_args!("overlay-{id}-{}", results.edition()));
+    let edition = results.edition();
+    let tag = Etag::new(&app.city_tag, format_args!("overlay-{id}-{edition}"));
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
-    let overlay = results.overlay(&id).ok_or(Kind::NotReady)?;
-    let wanted = overlay.bytes.iter().filter(|(id, _)| no.is_none_or(|no| id.class == no));
+    let key = (id, class, edition);
+    let encoded = match app.overlay_values.get(&key) {
+        Some(encoded) => encoded,
+        None => {
+            // Every pipe of a city: too much for the threads on which everybody waits.
+            let id = key.0.clone();
+            let encoded = app.compute.run(move || encode(&results, &id, no)).await??;
+            app.overlay_values.put(key, encoded.clone());
+            encoded
+        }
+    };
+    Ok(tag.on(bytes(JSON, encoded)))
+}
+
+fn encode(results: &Results, id: &str, class: Option<ClassNo>) -> ApiResult<Bytes> {
+    let overlay = results.overlay(id).ok_or(Kind::NotReady)?;
+    let wanted = overlay.bytes.iter().filter(|(id, _)| class.is_none_or(|class| id.class == class));
     let mut values: Vec<(u64, u8)> = wanted.map(|(id, byte)| (id.wire(), *byte)).collect();
     values.sort_unstable();
-    Ok(tag.on(json(&OverlayValues { revision: results.revision, values })?))
+    let body = serde_json::to_vec(&OverlayValues { revision: results.revision, values }).map_err(ApiError::internal)?;
+    Ok(body.into())
 }
 
 /// Grades as in the risk register (重大 · 较大 · 一般 · 低); the borders are those of the rules' byte scale.

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub const JSON: &str = "application/json";
 pub const GEOJSON: &str = "application/geo+json";
@@ -30,6 +31,13 @@ impl Etag {
     /// `city` and revision, and whatever else the bytes depend on.
     pub fn new(city: &str, what: impl std::fmt::Display) -> Self {
         Self(format!("W/\"{city}-{what}\""))
+    }
+
+    /// For what is put together from many things and is small: the tag of the body itself.
+    pub fn of_bytes(city: &str, body: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        Self::new(city, format_args!("b{:016x}", hasher.finish()))
     }
 
     /// The 304, if the client's copy is still right.

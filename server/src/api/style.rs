@@ -2,7 +2,7 @@
 //! nothing is fetched from anywhere else.
 
 use super::params::Params;
-use super::reply::{Etag, base_url, json};
+use super::reply::{Etag, JSON, base_url, bytes};
 use crate::app::App;
 use crate::problem::{ApiError, ApiResult, Kind};
 use axum::extract::{Path, State};
@@ -26,10 +26,6 @@ pub async fn style(State(app): State<App>, Path(name): Path<String>, headers: He
     }
     let view = app.view();
     let base = base_url(&headers);
-    let tag = Etag::new(&app.city_tag, format_args!("style-{}", classes_tag(view.city.classes())));
-    if let Some(unchanged) = tag.unchanged(&headers) {
-        return Ok(unchanged);
-    }
     let mut drawn: Vec<_> = view.city.classes().iter().filter(|class| class.geometry != GeometryKind::None).collect();
     drawn.sort_by_key(|class| (order(class), class.no));
     let config = app.store.config();
@@ -37,31 +33,28 @@ pub async fn style(State(app): State<App>, Path(name): Path<String>, headers: He
     for class in drawn {
         layers.extend(class_layers(class, config.origin[1]));
     }
+    // Without `bounds`: a map would never ask for what is built beyond them while its page is open. An empty tile is cheap.
     let mut source = object!({
         "type": "vector",
         "tiles": [format!("{base}/xyz/all/{{z}}/{{x}}/{{y}}.mvt")],
         "minzoom": 0,
         "maxzoom": super::tiles::MAX_DATA_ZOOM,
     });
-    if let Some(b) = view.city.bounds() {
-        source["bounds"] = object!([b.west, b.south, b.east, b.north]);
-    }
     if config.simulated {
         source["attribution"] = "模拟数据 simulated data".into();
     }
-    Ok(tag.on(json(&object!({
+    let style = object!({
         "version": 8,
         "name": format!("{} {}", config.name.zh, config.name.en),
         "center": config.origin,
         "zoom": 14,
         "sources": {SOURCE: source},
         "layers": layers,
-    }))?))
-}
-
-/// Changes when classes do, not when features do.
-fn classes_tag(classes: &[std::sync::Arc<Class>]) -> String {
-    format!("{}-{}", classes.len(), classes.iter().map(|class| class.attributes.len()).sum::<usize>())
+    });
+    // Names, colours and codes are in it, so only the bytes say whether it is still the same. It is small.
+    let body = serde_json::to_vec(&style).map_err(ApiError::internal)?;
+    let tag = Etag::of_bytes(&app.city_tag, &body);
+    Ok(tag.unchanged(&headers).unwrap_or_else(|| tag.on(bytes(JSON, body))))
 }
 
 /// From the ground up: areas, then lines from wide to thin, buildings, then points.

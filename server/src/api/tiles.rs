@@ -23,7 +23,7 @@ const ENCODER: u32 = 1;
 const MVT: &str = "application/vnd.mapbox-vector-tile";
 const MAX_LAYERS: usize = 64;
 
-/// On the shelf: layers, tile, edition.
+/// On the shelf: layers in an order of their own, tile, edition.
 pub type TileKey = (String, TileCoord, String);
 
 /// A vector tile.
@@ -42,7 +42,7 @@ pub async fn tile(
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
-    let key = (layers, coord, edition);
+    let key = (asked.name(), coord, edition);
     let encoded = match app.tiles.get(&key) {
         Some(encoded) => encoded,
         None => {
@@ -110,8 +110,10 @@ fn coord(z: &str, x: &str, tile: &str) -> Option<TileCoord> {
     TileCoord::new(u8::try_from(number(z)?).ok()?, number(x)?, number(y)?)
 }
 
-/// The layers that were named.
+/// The layers that were named. However their names are ordered, it is the same tile.
 struct Asked {
+    /// Every class that can be drawn was meant.
+    all: bool,
     classes: Vec<Arc<Class>>,
     /// Names of computed collections, and the results that hold them.
     computed: Vec<String>,
@@ -121,8 +123,8 @@ struct Asked {
 impl Asked {
     /// `all` is every class of the city that can be drawn; the computed layers are asked for by name.
     async fn find(app: &App, view: &View, names: &str) -> ApiResult<Self> {
-        let mut asked = Self { classes: Vec::new(), computed: Vec::new(), results: None };
-        if names == "all" {
+        let mut asked = Self { all: names == "all", classes: Vec::new(), computed: Vec::new(), results: None };
+        if asked.all {
             asked.classes = view.city.classes().iter().filter(|class| class.geometry != GeometryKind::None).cloned().collect();
             return Ok(asked);
         }
@@ -131,16 +133,31 @@ impl Asked {
             if asked.classes.len() + asked.computed.len() == MAX_LAYERS {
                 return Err(unknown());
             }
+            // A tile has one layer of a name.
+            if asked.classes.iter().any(|class| class.id == name) || asked.computed.iter().any(|known| known == name) {
+                return Err(ApiError::new(Kind::LayerTwice).with("layer", name));
+            }
             match view.city.class_by_id(name) {
                 Some(class) if class.geometry != GeometryKind::None => asked.classes.push(class.clone()),
                 None if is_computed(name) => asked.computed.push(name.to_owned()),
                 _ => return Err(unknown()),
             }
         }
+        asked.classes.sort_by_key(|class| class.no);
+        asked.computed.sort();
         if !asked.computed.is_empty() {
             asked.results = Some(app.overlays.results().await?);
         }
         Ok(asked)
+    }
+
+    /// The same for the same layers, in whatever order they were named.
+    fn name(&self) -> String {
+        if self.all {
+            return "all".to_owned();
+        }
+        let names: Vec<&str> = self.classes.iter().map(|class| class.id.as_str()).chain(self.computed.iter().map(String::as_str)).collect();
+        names.join(",")
     }
 
     fn classes(&self) -> impl Iterator<Item = &Class> {

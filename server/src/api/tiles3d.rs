@@ -14,9 +14,11 @@ use citytwin_model::class::Group;
 use citytwin_model::{Bounds, City, FeatureId, LocalPoint, Revision};
 use citytwin_tiles::grid::TileId;
 use citytwin_tiles::tiles3d::Leaf;
+use citytwin_tiles::tileset::Tileset;
+use serde_json::json as object;
 
 /// Grows when the same features become other bytes.
-const ENCODER: u32 = 1;
+const ENCODER: u32 = 2;
 const GLB: &str = "model/gltf-binary";
 const BYTES: &str = "application/octet-stream";
 /// What lies outside a leaf and still reaches into it: the widest road, and the ground's skirt.
@@ -30,24 +32,33 @@ pub type LeafKey = (Group, TileId, Revision);
 /// The city's tileset.
 pub async fn tileset(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     params.done()?;
-    let at = app.scenes.newest().await?;
+    let at = app.scenes.at(app.view().revision()).await?;
     let tag = Etag::new(&app.city_tag, format_args!("s{ENCODER}-{}", at.revision));
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
-    Ok(tag.on(json(&at.scene.tileset())?))
+    Ok(tag.on(tileset_json(&app, &at.scene.tileset())?))
 }
 
 /// One layer group's tileset.
 pub async fn group_tileset(State(app): State<App>, Path(group): Path<String>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     params.done()?;
     let group = Group::from_id(&group).ok_or_else(|| ApiError::new(Kind::LayerUnknown).with("layer", &group))?;
-    let at = app.scenes.newest().await?;
+    let at = app.scenes.at(app.view().revision()).await?;
     let tag = Etag::new(&app.city_tag, format_args!("s{ENCODER}-{}", at.revision));
     if let Some(unchanged) = tag.unchanged(&headers) {
         return Ok(unchanged);
     }
-    Ok(tag.on(json(&at.scene.group_tileset(group))?))
+    Ok(tag.on(tileset_json(&app, &at.scene.group_tileset(group))?))
+}
+
+/// A made-up city says so to whoever takes the tileset elsewhere.
+fn tileset_json(app: &App, tileset: &Tileset) -> ApiResult<Response> {
+    let mut made = serde_json::to_value(tileset).map_err(ApiError::internal)?;
+    if app.store.config().simulated {
+        made["asset"]["extras"] = object!({"simulated": true, "label": "模拟数据 simulated data"});
+    }
+    json(&made)
 }
 
 /// A subtree, a leaf's content, or an overlay's bytes for it.
@@ -76,7 +87,7 @@ fn nothing_there(group: Group, tile: TileId) -> ApiError {
 
 async fn subtree(app: &App, group: Group, tile: TileId, headers: &HeaderMap, params: Params) -> ApiResult<Response> {
     params.done()?;
-    let at = app.scenes.newest().await?;
+    let at = app.scenes.at(app.view().revision()).await?;
     let tag = Etag::new(&app.city_tag, format_args!("s{ENCODER}-{}", at.revision));
     if let Some(unchanged) = tag.unchanged(headers) {
         return Ok(unchanged);

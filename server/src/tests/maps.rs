@@ -22,6 +22,18 @@ async fn the_style_asks_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_style_is_known_by_all_that_it_says() {
+    let desk = Desk::open().await;
+    let style = desk.get("/styles/citytwin").await;
+    assert!(style.json()["sources"]["city"].get("bounds").is_none(), "a map asks for no tile beyond them, and the city grows");
+    let tag = style.header("etag").to_owned();
+    assert_eq!(desk.get_with("/styles/citytwin", &[("if-none-match", &tag)]).await.status, 304);
+    // Another word in it, here the address of the tiles, is another style.
+    let elsewhere = desk.get_with("/styles/citytwin", &[("if-none-match", &tag), ("host", "127.0.0.1:8080")]).await;
+    assert!(elsewhere.status == 200 && elsewhere.text().contains("http://127.0.0.1:8080/xyz/"), "{}", elsewhere.status);
+}
+
+#[tokio::test]
 async fn pipe_risk_is_a_collection_with_no_invented_figures() {
     let desk = Desk::open().await;
     let page = desk.get("/collections/pipe_risk/items").await.json();
@@ -76,6 +88,20 @@ async fn overlays_are_bytes_by_wire_number_and_follow_edits() {
     panic!("coverage did not follow the edit");
 }
 
+/// Encoding a city's worth of values would hold up everybody who waits on the runtime's threads.
+#[tokio::test]
+async fn what_grows_with_the_city_is_put_together_on_the_pool_and_once_an_edition() {
+    let desk = Desk::open().await;
+    let risk = desk.get("/overlays/risk/features").await;
+    let filled = desk.app.compute.fill();
+    for path in ["/overlays/coverage/features", "/alarms", "/collections"] {
+        assert_eq!(desk.get(path).await.refusal(), (503, "busy".into()), "{path}");
+    }
+    assert_eq!(desk.get("/overlays/risk/features").await.body, risk.body, "from the shelf");
+    drop(filled);
+    assert_eq!(desk.get("/overlays/coverage/features").await.status, 200);
+}
+
 #[tokio::test]
 async fn an_unknown_overlay_is_refused() {
     let desk = Desk::open().await;
@@ -104,9 +130,18 @@ async fn a_vector_tile_holds_the_layers_that_were_asked_for() {
         ["pipe_risk", "hydrant_coverage", "building_coverage", "water_pipe.1", "covered"].iter().all(|text| holds(&computed.body, text))
     );
     assert_eq!(desk.get("/xyz/all/14/0/0.mvt").await.status, 204);
+    let either = desk.get(&format!("/xyz/hydrant,building,pipe_risk/{CORNER}")).await;
+    assert_eq!(
+        desk.get(&format!("/xyz/pipe_risk,building,hydrant/{CORNER}")).await.body,
+        either.body,
+        "the order of names does not matter"
+    );
     for (path, refusal) in [
         ("/xyz/unicorn/14/13471/6759.mvt", (404, "layer_unknown")),
         ("/xyz/datastream/14/13471/6759.mvt", (404, "layer_unknown")),
+        ("/xyz/hydrant,water_pipe,hydrant/14/13471/6759.mvt", (400, "layer_twice")),
+        ("/xyz/pipe_risk,pipe_risk/14/13471/6759.mvt", (400, "layer_twice")),
+        ("/xyz/hydrant,hydrant.json", (400, "layer_twice")),
         ("/xyz/all/14/99999/0.mvt", (400, "tile_outside")),
         ("/xyz/all/14/13471/6759.png", (400, "tile_outside")),
         ("/xyz/all/14/13471/6759.mvt?x=1", (400, "parameter_unknown")),
@@ -179,14 +214,30 @@ async fn the_scene_follows_an_edit() {
     // A building where nothing was: two kilometres to the west.
     let body = r#"{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[115.98,30],[115.9802,30],[115.9802,30.0002],[115.98,30.0002],[115.98,30]]]},"properties":{"height_m":12}}"#;
     assert_eq!(desk.change("POST", "/collections/building/items", &[], body).await.status, 201);
-    for _ in 0..60 {
-        let now = desk.get_with("/3dtiles/tileset.json", &[("if-none-match", before.header("etag"))]).await;
-        if now.status == 200 {
-            let column = ((32_768.0 - 1930.0) / 256.0) as u32;
-            assert_eq!(desk.get(&format!("/3dtiles/buildings/8/{column}/128.glb")).await.status, 200);
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let now = desk.get_with("/3dtiles/tileset.json", &[("if-none-match", before.header("etag"))]).await;
+    assert_eq!(now.status, 200, "who heard of the edit sees it");
+    let column = ((32_768.0 - 1930.0) / 256.0) as u32;
+    assert_eq!(desk.get(&format!("/3dtiles/buildings/8/{column}/128.glb")).await.status, 200);
+}
+
+/// The viewer asks for a subtree once, directly after it was told: that answer has to name the new leaf.
+#[tokio::test]
+async fn the_first_answer_after_an_edit_shows_the_new_leaf() {
+    let desk = Desk::open().await;
+    let levels = desk.get("/3dtiles/buildings/tileset.json").await.json()["root"]["implicitTiling"]["subtreeLevels"].as_u64().unwrap();
+    assert_eq!(levels, 5, "subtrees begin at levels 0 and 5");
+    for i in 0..8u32 {
+        // Half a leaf further west each time, so that some leaves are new and some are not.
+        let west = 115.99 - 0.0014 * f64::from(i);
+        let east = west + 0.0002;
+        let ring = format!("[[{west},30],[{east},30],[{east},30.0002],[{west},30.0002],[{west},30]]");
+        let body = format!(r#"{{"type":"Feature","geometry":{{"type":"Polygon","coordinates":[{ring}]}},"properties":{{"height_m":12}}}}"#);
+        assert_eq!(desk.change("POST", "/collections/building/items", &[], &body).await.status, 201);
+        let east_m = (west + 0.0001 - 116.0) * 96_486.0;
+        let column = ((32_768.0 + east_m) / 256.0) as u32;
+        let answer = desk.get(&format!("/3dtiles/buildings/5/{}/16.subtree", column / 8)).await;
+        assert_eq!(answer.status, 200, "building {i} in column {column}");
+        let shown = citytwin_tiles::subtree::Subtree::decode(&answer.body, 5).unwrap();
+        assert!(shown.has_content(3, column % 8, 0), "building {i} in column {column}");
     }
-    panic!("the scene did not follow the edit");
 }
