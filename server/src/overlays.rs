@@ -33,8 +33,11 @@ const SHORTEST_REST: Duration = Duration::from_millis(200);
 pub const RISK: &str = "risk";
 pub const COVERAGE: &str = "coverage";
 
+/// Names of the collections that are computed. There is no other list of them.
+pub const COMPUTED: [&str; 3] = ["pipe_risk", "hydrant_coverage", "building_coverage"];
+
 pub fn is_computed(collection: &str) -> bool {
-    ["pipe_risk", "hydrant_coverage", "building_coverage"].contains(&collection)
+    COMPUTED.contains(&collection)
 }
 
 /// The newest results, and who waits for the first.

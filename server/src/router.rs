@@ -1,8 +1,8 @@
 //! The contents page: every address, and what each request passes on its way.
 
 use crate::api::{
-    alarms, catalogue, collections, console, edit, health, items, landing, live, locate, overlays, pages, readings, session, style, tiles,
-    tiles3d, viewer,
+    alarms, catalogue, collections, console, edit, health, items, landing, live, locate, openapi, overlays, pages, readings, session,
+    style, tiles, tiles3d, viewer,
 };
 use crate::app::App;
 use crate::problem::{ApiError, Kind, speak};
@@ -24,7 +24,7 @@ pub fn router(app: &App) -> Router {
         // Where one starts
         .route("/", get(landing::landing))
         .route("/conformance", get(landing::conformance))
-        .route("/api", get(landing::api))
+        .route("/api", get(openapi::api))
         .route("/catalogue", get(catalogue::catalogue))
         // Features
         .route("/collections", get(collections::list))

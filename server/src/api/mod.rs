@@ -13,6 +13,7 @@ pub mod landing;
 pub mod live;
 pub mod live_json;
 pub mod locate;
+pub mod openapi;
 pub mod overlays;
 pub mod pages;
 pub mod params;

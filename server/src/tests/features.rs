@@ -226,4 +226,10 @@ async fn the_interface_describes_itself() {
     assert_eq!(api["openapi"], "3.0.3");
     let limit = &api["paths"]["/collections/{collectionId}/items"]["get"]["parameters"][1];
     assert_eq!((limit["name"].as_str(), limit["schema"]["maximum"].as_u64()), (Some("limit"), Some(10_000)));
+    assert_eq!(api["components"]["securitySchemes"]["session"]["name"], desk.app.security.cookie_name.as_str());
+    let named = api["paths"]["/collections/{collectionId}"]["get"]["parameters"][0]["schema"]["enum"].as_array().unwrap();
+    desk.app.overlays.results().await.unwrap();
+    let served = desk.get("/collections").await.json();
+    let served: Vec<_> = served["collections"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(named.iter().collect::<Vec<_>>(), served, "the computed ones too");
 }
