@@ -19,7 +19,8 @@ class Overlays {
   list = $state.raw<OverlayState[]>([]);
   /** Called when an analysis is to be drawn (values) or not (null). */
   ondraw: (overlay: Overlay, values: [number, number][] | null) => void = () => {};
-  #again = 0;
+  /** Which computation was last heard of, so that each is asked for once. */
+  #edition: string | null = null;
 
   async open(on: string[]) {
     try {
@@ -47,12 +48,18 @@ class Overlays {
     await this.#fetch(id);
   }
 
-  /** The city changed: what is on is computed from it, so it is asked again, once for a burst of edits. */
-  stale() {
-    clearTimeout(this.#again);
-    this.#again = window.setTimeout(() => {
-      for (const id of this.on) void this.#fetch(id);
-    }, 1000);
+  /** The server has computed the analyses anew: what is on is asked for again. */
+  async computed(edition: string) {
+    if (edition === this.#edition) return;
+    this.#edition = edition;
+    // Before the first computation nothing could be said of what an analysis colours.
+    if (this.list.some((one) => one.overlay.revision == null)) await this.#describe();
+    await Promise.all(this.on.map((id) => this.#fetch(id)));
+  }
+
+  async #describe() {
+    const overlays = await ask<Overlay[]>('/overlays').catch(() => []);
+    for (const overlay of overlays) this.#set(overlay.id, { overlay });
   }
 
   async #fetch(id: string) {

@@ -93,7 +93,14 @@ export interface Alarm {
 
 export type LiveMessage =
   | { type: 'hello'; protocol: string; revision: number; simulated: boolean }
-  | { type: 'snapshot'; seq: number; values: LiveValue[]; alarms: Alarm[] }
+  | {
+      type: 'snapshot';
+      seq: number;
+      values: LiveValue[];
+      alarms: Alarm[];
+      /** Which computation the analyses' values come from; absent until there is one. */
+      overlays?: string;
+    }
   | {
       type: 'delta';
       seq: number;
@@ -103,6 +110,8 @@ export type LiveMessage =
       changed?: Changed[];
       /** More changed than is listed. */
       changed_more?: boolean;
+      /** The analyses were computed anew. */
+      overlays?: string;
     }
   | { type: 'refused'; code: string; detail: string };
 

@@ -2,7 +2,7 @@
 
 import { serverClock } from '../api';
 import type { Changed, LiveMessage } from '../wire';
-import { edits, merge, NOTHING_YET, retryDelayMs, type LiveState } from './state';
+import { edits, merge, NOTHING_YET, overlaysEdition, retryDelayMs, type LiveState } from './state';
 
 /** Silence after which the server is asked whether it is still there: a cable pulled out closes no socket. */
 const SILENCE_MS = 20_000;
@@ -24,6 +24,8 @@ class LiveLink {
 
   /** Called when features were edited. */
   onedits: (changed: Changed[]) => void = () => {};
+  /** Called with the edition of the analyses whenever one is named. */
+  onoverlays: (edition: string) => void = () => {};
 
   #socket: WebSocket | null = null;
   #attempt = 0;
@@ -100,6 +102,8 @@ class LiveLink {
       this.revision = revision;
       this.onedits(changed);
     }
+    const edition = overlaysEdition(message);
+    if (edition !== null) this.onoverlays(edition);
   }
 
   #lose() {

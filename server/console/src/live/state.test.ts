@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Alarm, LiveMessage, LiveValue } from '../wire';
-import { alarmList, freshness, merge, NOTHING_YET, pins, retryDelayMs, type LiveState } from './state';
+import { alarmList, freshness, merge, NOTHING_YET, overlaysEdition, pins, retryDelayMs, type LiveState } from './state';
 
 const NOON = Date.parse('2026-11-21T04:00:00Z');
 const MINUTE = 60_000;
@@ -168,6 +168,13 @@ it('lists alarms: not acknowledged before acknowledged, worst first, newest firs
     ],
   });
   expect(alarmList(state).map((one) => one.id)).toEqual([4, 3, 2, 1]);
+});
+
+it('hears of analyses that were computed anew, in a delta and after a break', () => {
+  expect(overlaysEdition({ type: 'delta', seq: 2, overlays: '8-2026' })).toBe('8-2026');
+  expect(overlaysEdition({ type: 'snapshot', seq: 2, values: [], alarms: [], overlays: '9-2026' })).toBe('9-2026');
+  expect(overlaysEdition({ type: 'delta', seq: 3, values: [value('P1')] })).toBeNull();
+  expect(overlaysEdition({ type: 'hello', protocol: 'citytwin.live.v1', revision: 9, simulated: true })).toBeNull();
 });
 
 it('waits longer after every failure, never more than 15 seconds, never all desks at once', () => {

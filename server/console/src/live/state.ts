@@ -154,6 +154,11 @@ export function edits(message: LiveMessage): { revision: number | null; changed:
   return { revision: message.revision ?? null, changed: message.changed_more ? [] : (message.changed ?? []) };
 }
 
+/** The edition of the analyses that a message names; null when it names none. */
+export function overlaysEdition(message: LiveMessage): string | null {
+  return message.type === 'snapshot' || message.type === 'delta' ? (message.overlays ?? null) : null;
+}
+
 /** Waiting times between attempts to connect: quick at first, then patient, never all desks at once. */
 export function retryDelayMs(attempt: number, random: number): number {
   const ceiling = Math.min(15_000, 1000 * 2 ** Math.min(attempt, 5));

@@ -389,6 +389,8 @@ export class CityMap {
     const of = AREAS[overlay.id];
     if (!of) return;
     const id = `area-${of}`;
+    // New values come with a new area: both are of one computation.
+    if (on && this.map.getSource(id)) this.map.refreshTiles(id);
     if (on && !this.map.getSource(id)) {
       this.map.addSource(id, { type: 'vector', tiles: [`${location.origin}/xyz/${of}/{z}/{x}/{y}.mvt`], maxzoom: 16 });
       const colour = overlay.legend.findLast((step) => step.byte_to === 254)?.colour ?? '#2e7d5b';
@@ -409,10 +411,10 @@ export class CityMap {
       const boxes = changed.map((one) => one.bounds);
       const known = boxes.length > 0 && boxes.length <= 200 && boxes.every((box) => box != null);
       for (const [id, source] of Object.entries(this.map.getStyle().sources)) {
-        if (source.type !== 'vector') continue;
+        // An area is computed: it follows the computation, not the edit.
+        if (source.type !== 'vector' || id.startsWith('area-')) continue;
         const top = Math.min(Math.floor(this.map.getZoom()) + 1, this.map.getSource<VectorTileSource>(id)?.maxzoom ?? 16);
-        // Coverage follows from all hydrants near; its own box is not in the message.
-        const tiles = known && !id.startsWith('area-') ? tilesOf(boxes as [number, number, number, number][], top) : undefined;
+        const tiles = known ? tilesOf(boxes as [number, number, number, number][], top) : undefined;
         this.map.refreshTiles(id, tiles && tiles.length <= 400 ? tiles : undefined);
       }
     });
