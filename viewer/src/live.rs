@@ -52,6 +52,10 @@ fn listen(mut lively: ResMut<Lively>, mut client: ResMut<Client>, mut looked: Re
                             scene.stream.invalidate(&area);
                         }
                     }
+                    if touched.new_results {
+                        scene.forget_asked_values(&mut client);
+                        looked.0.ask_values_again();
+                    }
                     if touched.changed_more {
                         scene.stream.invalidate(&Aabb { min: [f64::NEG_INFINITY; 3], max: [f64::INFINITY; 3] });
                     }

@@ -102,6 +102,11 @@ impl Scene {
         Group::from_id(&self.stream.group(key.group).id).unwrap_or(Group::NetOther)
     }
 
+    /// Answers that are still to come would be of the results before.
+    pub fn forget_asked_values(&mut self, client: &mut Client) {
+        self.values.drain().for_each(|(ticket, _)| client.cancel(ticket));
+    }
+
     /// Everything that the view wants is on the card, its overlay values included.
     pub fn settled(&self) -> bool {
         self.stream.settled() && self.requests.is_empty() && self.values.is_empty()

@@ -36,6 +36,8 @@ pub struct Touched {
     pub changed: Vec<Changed>,
     /// More changed than is listed.
     pub changed_more: bool,
+    /// The overlays were computed anew: what is shown of them is to be asked for again.
+    pub new_results: bool,
     /// Alarms that were not there before.
     pub raised: Vec<i64>,
 }
@@ -43,6 +45,8 @@ pub struct Touched {
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     seq: Option<u64>,
+    /// Edits were made while nobody was connected.
+    missed: bool,
     pub revision: u64,
     pub simulated: bool,
     values: BTreeMap<String, LiveValue>,
@@ -76,6 +80,7 @@ impl Live {
         Ok(match serde_json::from_str(text)? {
             FromServer::Hello { protocol, .. } if protocol != PROTOCOL => return Err(LiveError::Protocol(protocol)),
             FromServer::Hello { revision, simulated, .. } => {
+                self.missed |= self.seq.is_some() && revision > self.revision;
                 self.revision = self.revision.max(revision);
                 self.simulated = simulated;
                 Touched::default()
@@ -83,9 +88,13 @@ impl Live {
             // A snapshot is all there is: what it does not name is gone.
             FromServer::Snapshot { seq, values, alarms, overlays } => {
                 self.seq = Some(seq);
-                // A server that has just started has none yet; what is shown stays until it has.
-                self.overlays = overlays.or(self.overlays.take());
-                let mut touched = Touched { hosts: self.by_host.keys().copied().collect(), ..Touched::default() };
+                let mut touched = Touched {
+                    hosts: self.by_host.keys().copied().collect(),
+                    // The snapshot says nothing of edits, the hello before it only that there were some.
+                    changed_more: std::mem::take(&mut self.missed),
+                    new_results: self.compute_anew(overlays),
+                    ..Touched::default()
+                };
                 touched.hosts.extend(self.alarms.values().filter_map(host_of));
                 let known: BTreeSet<i64> = std::mem::take(&mut self.alarms).into_keys().collect();
                 self.values.clear();
@@ -97,14 +106,22 @@ impl Live {
             FromServer::Delta { seq, .. } if self.seq.is_some_and(|seen| seq <= seen) => Touched::default(),
             FromServer::Delta { seq, values, alarms, revision, changed, changed_more, overlays } => {
                 self.seq = Some(seq);
-                self.overlays = overlays.or(self.overlays.take());
+                // It resumes from where the break was, and names what was edited since.
+                self.missed = false;
                 self.revision = self.revision.max(revision.unwrap_or(0));
-                let mut touched = Touched { changed, changed_more, ..Touched::default() };
+                let mut touched = Touched { changed, changed_more, new_results: self.compute_anew(overlays), ..Touched::default() };
                 self.merge(values, alarms, &mut touched);
                 touched
             }
             FromServer::Refused { code, detail } => return Err(LiveError::Refused { code, detail }),
         })
+    }
+
+    /// Takes in which edition a message names: is it another than was shown? A server that has just started has none yet;
+    /// what is shown stays until it has.
+    fn compute_anew(&mut self, named: Option<String>) -> bool {
+        let Some(named) = named else { return false };
+        self.overlays.replace(named.clone()).is_some_and(|before| before != named)
     }
 
     fn merge(&mut self, values: Vec<LiveValue>, alarms: Vec<Alarm>, touched: &mut Touched) {
@@ -244,6 +261,30 @@ mod tests {
         assert_eq!(live.overlays_edition(), Some("9-2026"), "a repeated message says nothing new");
         live.receive(r#"{"type":"snapshot","seq":2,"values":[],"alarms":[],"overlays":"11-2026"}"#).unwrap();
         assert_eq!(live.overlays_edition(), Some("11-2026"));
+    }
+
+    #[test]
+    fn results_are_asked_for_again_only_when_they_are_others() {
+        let mut live = live();
+        let mut says = |text: &str| live.receive(text).unwrap().new_results;
+        assert!(!says(r#"{"type":"delta","seq":6,"overlays":"9-2026"}"#), "the first are asked for anyway");
+        assert!(!says(r#"{"type":"delta","seq":7,"overlays":"9-2026"}"#));
+        assert!(says(r#"{"type":"delta","seq":8,"overlays":"10-2026"}"#));
+        assert!(!says(r#"{"type":"snapshot","seq":2,"values":[],"alarms":[]}"#));
+        assert!(says(r#"{"type":"snapshot","seq":2,"values":[],"alarms":[],"overlays":"11-2026"}"#));
+    }
+
+    #[test]
+    fn edits_made_while_the_server_was_away_make_every_tile_stale_once() {
+        let mut live = live();
+        let hello = |revision| format!(r#"{{"type":"hello","protocol":"{PROTOCOL}","revision":{revision},"simulated":false}}"#);
+        const SNAPSHOT: &str = r#"{"type":"snapshot","seq":2,"values":[],"alarms":[]}"#;
+        let known = live.revision;
+        live.receive(&hello(known)).unwrap();
+        assert!(!live.receive(SNAPSHOT).unwrap().changed_more, "nothing was edited");
+        live.receive(&hello(known + 1)).unwrap();
+        assert!(live.receive(SNAPSHOT).unwrap().changed_more);
+        assert!(!live.receive(SNAPSHOT).unwrap().changed_more);
     }
 
     #[test]

@@ -38,6 +38,8 @@ struct Tile {
     values: Vec<u8>,
     /// The values were asked for and there are none.
     without_values: bool,
+    /// The values are of a computation before the newest.
+    outdated: bool,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +86,8 @@ impl Looks {
         for (row, id) in features.iter().enumerate() {
             self.places.entry(*id).or_default().push((tile, row as u32));
         }
-        self.tiles.insert(tile, Tile { run, group: group.to_owned(), features, values: Vec::new(), without_values: false });
+        self.tiles
+            .insert(tile, Tile { run, group: group.to_owned(), features, values: Vec::new(), outdated: false, without_values: false });
         self.rewrite_tile(tile);
         Ok(run)
     }
@@ -126,6 +129,7 @@ impl Looks {
         for tile in self.tiles.values_mut() {
             tile.values.clear();
             tile.without_values = false;
+            tile.outdated = false;
         }
         self.rewrite_all();
     }
@@ -140,11 +144,22 @@ impl Looks {
             return false;
         }
         match self.tiles.get_mut(&tile) {
-            Some(at) if at.features.len() == values.len() => at.values = values,
+            Some(at) if at.features.len() == values.len() => {
+                at.values = values;
+                at.outdated = false;
+            }
             _ => return false,
         }
         self.rewrite_tile(tile);
         true
+    }
+
+    /// Values were computed anew: what is shown stays until the new ones come.
+    pub fn ask_values_again(&mut self) {
+        for tile in self.tiles.values_mut() {
+            tile.outdated = true;
+            tile.without_values = false;
+        }
     }
 
     /// There are no values to be had: the tile stays context.
@@ -156,7 +171,7 @@ impl Looks {
 
     /// Nothing more is to be asked for.
     pub fn has_values(&self, tile: TileNo) -> bool {
-        self.tiles.get(&tile).is_some_and(|tile| tile.without_values || tile.values.len() == tile.features.len())
+        self.tiles.get(&tile).is_some_and(|tile| tile.without_values || !tile.outdated && tile.values.len() == tile.features.len())
     }
 
     pub fn value(&self, id: FeatureId) -> Option<u8> {
@@ -362,6 +377,19 @@ mod tests {
         looks.set_live(pipe, None);
         looks.set_overlay(None);
         assert_eq!(style(&looks, pipe), Style::plain([0, 0, 200]));
+    }
+
+    #[test]
+    fn new_results_are_asked_for_while_the_old_ones_are_shown() {
+        let mut looks = looks();
+        let pipe = id(PIPE, 1);
+        looks.add_tile(TileNo(0), "net_water", vec![pipe].into()).unwrap();
+        looks.set_overlay(Some(risk()));
+        assert!(looks.set_values(TileNo(0), "risk", vec![200]) && looks.has_values(TileNo(0)));
+        looks.ask_values_again();
+        assert_eq!((looks.has_values(TileNo(0)), looks.value(pipe)), (false, Some(200)));
+        assert!(looks.set_values(TileNo(0), "risk", vec![10]) && looks.has_values(TileNo(0)));
+        assert_eq!(looks.value(pipe), Some(10));
     }
 
     #[test]
