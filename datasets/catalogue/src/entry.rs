@@ -15,8 +15,10 @@ const LAST_OWN_CLASS: ClassNo = ClassNo(19_999);
 /// Code lists and attributes that entries name instead of repeating them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
-    lists: BTreeMap<String, Vec<CodeEntry>>,
-    attributes: BTreeMap<String, Attribute>,
+    pub lists: BTreeMap<String, Vec<CodeEntry>>,
+    pub attributes: BTreeMap<String, Attribute>,
+    /// Runs of shared attributes under one name: what every asset has, every device, every pipe.
+    pub common: BTreeMap<String, Vec<Attribute>>,
 }
 
 /// Who wrote the file: it decides which class numbers are free to it.
@@ -36,6 +38,9 @@ pub(crate) fn add_file(catalogue: &mut Catalogue, name: &str, text: &str, origin
     }
     for shared in file.shared {
         add_shared(catalogue, &shared).map_err(|problem| refuse(format!("shared attribute `{}`", shared.id), problem))?;
+    }
+    for common in file.common {
+        add_common(catalogue, &common).map_err(|problem| refuse(format!("common attributes `{}`", common.id), problem))?;
     }
     for [id, zh, en, unit] in file.properties {
         add_property(catalogue, &id, &zh, &en, &unit).map_err(|problem| refuse(format!("observed property `{id}`"), problem))?;
@@ -74,6 +79,8 @@ struct FileEntry {
     #[serde(default)]
     shared: Vec<AttributeEntry>,
     #[serde(default)]
+    common: Vec<CommonEntry>,
+    #[serde(default)]
     class: Vec<ClassEntry>,
     #[serde(default)]
     properties: Vec<[String; 4]>,
@@ -84,6 +91,13 @@ struct FileEntry {
 struct ListEntry {
     id: String,
     values: Vec<[String; 3]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommonEntry {
+    id: String,
+    attributes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +123,8 @@ struct ClassEntry {
     shared: Vec<String>,
     #[serde(default)]
     attributes: Vec<AttributeEntry>,
+    #[serde(default)]
+    common: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +189,16 @@ fn add_shared(catalogue: &mut Catalogue, entry: &AttributeEntry) -> Checked<()> 
     insert_new(&mut catalogue.shared.attributes, &entry.id, attribute)
 }
 
+fn add_common(catalogue: &mut Catalogue, common: &CommonEntry) -> Checked<()> {
+    check_id(&common.id)?;
+    let attributes = common.attributes.iter().map(|id| shared_attribute(&catalogue.shared, id)).collect::<Checked<Vec<_>>>()?;
+    insert_new(&mut catalogue.shared.common, &common.id, attributes)
+}
+
+fn shared_attribute(shared: &Shared, id: &str) -> Checked<Attribute> {
+    shared.attributes.get(id).cloned().ok_or(format!("shared attribute `{id}` does not exist"))
+}
+
 fn add_property(catalogue: &mut Catalogue, id: &str, zh: &str, en: &str, unit: &str) -> Checked<()> {
     check_id(id)?;
     if catalogue.property(id).is_some() {
@@ -187,6 +213,9 @@ fn add_property(catalogue: &mut Catalogue, id: &str, zh: &str, en: &str, unit: &
 
 fn add_class(catalogue: &mut Catalogue, entry: &ClassEntry, origin: Origin) -> Checked<()> {
     check_id(&entry.id)?;
+    if let Some(prefix) = STORE_TABLES.iter().find(|prefix| entry.id.starts_with(**prefix)) {
+        return Err(format!("names that begin with `{prefix}` are the store's own"));
+    }
     let no = ClassNo(entry.no);
     match origin {
         Origin::City if no < FIRST_OWN_CLASS || no > LAST_OWN_CLASS => {
@@ -198,7 +227,7 @@ fn add_class(catalogue: &mut Catalogue, entry: &ClassEntry, origin: Origin) -> C
     if catalogue.class(&entry.id).is_some() {
         return Err("it exists already".to_owned());
     }
-    if let Some(other) = catalogue.class_no(no).or_else(|| catalogue.classes.iter().find(|class| class.no == no)) {
+    if let Some(other) = catalogue.classes.iter().find(|class| class.no == no) {
         return Err(format!("its number {no} belongs to `{}`", other.id));
     }
     let class = class(&catalogue.shared, entry)?;
@@ -209,10 +238,14 @@ fn add_class(catalogue: &mut Catalogue, entry: &ClassEntry, origin: Origin) -> C
 fn class(shared: &Shared, entry: &ClassEntry) -> Checked<Class> {
     let geometry = geometry_kind(&entry.geometry)?;
     let mut attributes: Vec<Attribute> = Vec::new();
-    let named = entry.shared.iter().map(|id| shared.attributes.get(id).cloned().ok_or(format!("shared attribute `{id}` does not exist")));
+    let named = entry.shared.iter().map(|id| shared_attribute(shared, id));
     let own = entry.attributes.iter().map(|own| attribute(shared, own).map_err(|problem| format!("attribute `{}`: {problem}", own.id)));
-    for next in named.chain(own) {
-        let next = next?;
+    let mut all: Vec<Attribute> = named.chain(own).collect::<Checked<_>>()?;
+    // Last, so that what a class says of itself stands first, and a run that grows moves nothing.
+    for id in &entry.common {
+        all.extend_from_slice(shared.common.get(id).ok_or(format!("common attributes `{id}` do not exist"))?);
+    }
+    for next in all {
         if attributes.iter().any(|known| known.id == next.id) {
             return Err(format!("attribute `{}` stands there twice", next.id));
         }
@@ -223,7 +256,7 @@ fn class(shared: &Shared, entry: &ClassEntry) -> Checked<Class> {
         no: ClassNo(entry.no),
         id: entry.id.clone(),
         label: label(&entry.zh, &entry.en)?,
-        domain: domain(&entry.domain)?,
+        domain: Domain::from_id(&entry.domain).ok_or_else(|| unknown("domain", &entry.domain, Domain::ALL.map(Domain::id).as_slice()))?,
         geometry,
         network: entry.network,
         kept: kept(entry.kept.as_deref())?,
@@ -235,7 +268,7 @@ fn class(shared: &Shared, entry: &ClassEntry) -> Checked<Class> {
             min_zoom: min_zoom(entry.symbol.min_zoom)?,
         },
         form,
-        group: entry.group.as_deref().map(|id| Group::from_id(id).ok_or(format!("group `{id}` does not exist"))).transpose()?,
+        group: entry.group.as_deref().map(|id| Group::from_id(id).ok_or_else(|| unknown("group", id, Group::ALL.map(Group::id).as_slice()))).transpose()?,
         observed: entry.observed.clone(),
     })
 }
@@ -265,8 +298,11 @@ fn attribute(shared: &Shared, entry: &AttributeEntry) -> Checked<Attribute> {
     Ok(Attribute { id: entry.id.clone(), label, ty, unit, required: entry.required, range, in_tiles: entry.in_tiles })
 }
 
-/// Columns that every class table has beside the attributes.
-const STORE_COLUMNS: [&str; 4] = ["fid", "geom", "source", "other"];
+/// Columns that every class table has beside the attributes, and those of its history.
+const STORE_COLUMNS: [&str; 6] = ["fid", "geom", "source", "other", "ct_from", "ct_to"];
+
+/// Names that the store's own tables begin with: no class may look like one of them.
+const STORE_TABLES: [&str; 5] = ["ct_", "h_", "rtree_", "gpkg_", "sqlite_"];
 
 fn attribute_type(shared: &Shared, entry: &AttributeEntry) -> Checked<AttributeType> {
     if entry.list.is_some() != (entry.ty == "code") {
@@ -356,17 +392,8 @@ fn min_zoom(zoom: u8) -> Checked<u8> {
     if zoom <= 22 { Ok(zoom) } else { Err(format!("min_zoom {zoom} is beyond 22")) }
 }
 
-fn domain(text: &str) -> Checked<Domain> {
-    Ok(match text {
-        "base" => Domain::Base,
-        "road" => Domain::Road,
-        "pipe" => Domain::Pipe,
-        "waste" => Domain::Waste,
-        "water" => Domain::Water,
-        "fire" => Domain::Fire,
-        "operation" => Domain::Operation,
-        other => return Err(format!("domain `{other}` is none of base, road, pipe, waste, water, fire, operation")),
-    })
+fn unknown(what: &str, found: &str, known: &[&str]) -> String {
+    format!("{what} `{found}` is none of {}", known.join(", "))
 }
 
 fn geometry_kind(text: &str) -> Checked<GeometryKind> {

@@ -10,13 +10,16 @@ use citytwin_model::class::{Class, ClassNo, ObservedProperty};
 use std::sync::{Arc, OnceLock};
 
 /// The files that are built in, by name. Code lists come first: the others lean on them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 10] = [
     ("codes.toml", include_str!("../codes.toml")),
     ("base.toml", include_str!("../base.toml")),
     ("road.toml", include_str!("../road.toml")),
     ("pipe.toml", include_str!("../pipe.toml")),
+    ("waste.toml", include_str!("../waste.toml")),
+    ("water.toml", include_str!("../water.toml")),
     ("fire.toml", include_str!("../fire.toml")),
     ("operation.toml", include_str!("../operation.toml")),
+    ("community.toml", include_str!("../community.toml")),
     ("observed.toml", include_str!("../observed.toml")),
 ];
 

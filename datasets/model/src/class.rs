@@ -28,7 +28,8 @@ impl Label {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The part of municipal work that a class belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Domain {
     Base,
     Road,
@@ -37,6 +38,26 @@ pub enum Domain {
     Water,
     Fire,
     Operation,
+}
+
+impl Domain {
+    pub const ALL: [Self; 7] = [Self::Base, Self::Road, Self::Pipe, Self::Waste, Self::Water, Self::Fire, Self::Operation];
+
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Road => "road",
+            Self::Pipe => "pipe",
+            Self::Waste => "waste",
+            Self::Water => "water",
+            Self::Fire => "fire",
+            Self::Operation => "operation",
+        }
+    }
+
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|domain| domain.id() == id)
+    }
 }
 
 /// What geometry a class's features have. Multi forms belong to the kind of their parts.
@@ -53,10 +74,20 @@ pub enum GeometryKind {
 pub enum Kept {
     /// In `city.gpkg`, versioned.
     City,
-    /// In `live.db`: incidents, cases, alarm rules.
+    /// In `live.db`: incidents, cases, what moves. Such a class is no table and no collection.
     Live,
     /// In `terrain/`, as rasters.
     Terrain,
+}
+
+impl Kept {
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::City => "city",
+            Self::Live => "live",
+            Self::Terrain => "terrain",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -208,4 +239,25 @@ pub struct ObservedProperty {
     pub id: String,
     pub label: Label,
     pub unit: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::class;
+
+    #[test]
+    fn groups_and_domains_are_known_by_their_words() {
+        assert!(Group::ALL.into_iter().all(|group| Group::from_id(group.id()) == Some(group)));
+        assert!(Domain::ALL.into_iter().all(|domain| Domain::from_id(domain.id()) == Some(domain)));
+        assert_eq!((Group::from_id("net_beer"), Domain::from_id("")), (None, None));
+        assert_eq!(Group::ALL.into_iter().filter(|group| group.is_buried()).count(), 4);
+    }
+
+    #[test]
+    fn attributes_are_found_by_name() {
+        let hydrant = class(80, "hydrant", &["code", "kind"]);
+        assert_eq!((hydrant.attribute_index("kind"), hydrant.attribute_index("colour")), (Some(1), None));
+        assert_eq!(hydrant.attribute("code").map(|attribute| attribute.id.as_str()), Some("code"));
+    }
 }

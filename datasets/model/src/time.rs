@@ -1,4 +1,4 @@
-//! Instants in UTC, and the text that stands for them.
+//! Instants in UTC, calendar days, and the text that stands for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,6 +51,66 @@ impl fmt::Display for Timestamp {
         let micros = self.0.rem_euclid(MICROS_PER_SEC);
         write!(f, "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)?;
         if micros % 1000 == 0 { write!(f, ".{:03}Z", micros / 1000) } else { write!(f, ".{micros:06}Z") }
+    }
+}
+
+/// A calendar day, without a place in any zone: `2026-11-21`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Day {
+    /// Days since 1970-01-01.
+    days: i32,
+}
+
+impl Day {
+    /// `None` for a day that no calendar has. Years 0 to 9999.
+    pub fn new(year: i64, month: u32, day: u32) -> Option<Self> {
+        let is_a_day = (0..=9999).contains(&year) && (1..=12).contains(&month) && day >= 1;
+        let fits = is_a_day && i64::from(day) <= days_in_month(year, i64::from(month));
+        fits.then(|| Self { days: days_from_civil(year, month, day) as i32 })
+    }
+
+    /// The day on which an instant falls for a clock so many minutes ahead of UTC.
+    pub fn of(instant: Timestamp, zone_minutes: i32) -> Self {
+        let micros = instant.0.saturating_add(i64::from(zone_minutes) * 60 * MICROS_PER_SEC);
+        Self { days: micros.div_euclid(MICROS_PER_SEC * SECS_PER_DAY) as i32 }
+    }
+
+    /// Its first instant for a clock so many minutes ahead of UTC.
+    pub fn start(self, zone_minutes: i32) -> Timestamp {
+        Timestamp::from_secs(i64::from(self.days) * SECS_PER_DAY - i64::from(zone_minutes) * 60)
+    }
+
+    /// Year, month (1–12), day (1–31).
+    pub fn date(self) -> (i64, u32, u32) {
+        civil_from_days(i64::from(self.days))
+    }
+
+    /// Days from `earlier` to here; negative when `earlier` is later.
+    pub fn days_since(self, earlier: Self) -> i32 {
+        self.days - earlier.days
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (y, m, d) = self.date();
+        write!(f, "{y:04}-{m:02}-{d:02}")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a day; write it as 2026-11-21")]
+pub struct NotADay(pub String);
+
+impl FromStr for Day {
+    type Err = NotADay;
+
+    fn from_str(text: &str) -> Result<Self, NotADay> {
+        let b = text.as_bytes();
+        let day = (b.len() == 10 && b[4] == b'-' && b[7] == b'-')
+            .then(|| Self::new(digits(&b[0..4])?, digits(&b[5..7])? as u32, digits(&b[8..10])? as u32))
+            .flatten();
+        day.ok_or_else(|| NotADay(text.chars().take(60).collect()))
     }
 }
 
@@ -180,7 +240,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_day_is_ten_characters_of_the_calendar() {
+        for text in ["1970-01-01", "2000-02-29", "2026-11-21", "0000-01-01", "9999-12-31"] {
+            assert_eq!(text.parse::<Day>().map(|day| day.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "2026-11-2", "2026-02-29", "2026-13-01", "2026-00-01", "2026-01-00", "2026/01/01", "+026-01-01", "二〇二六"] {
+            assert!(text.parse::<Day>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_by_the_citys_clock() {
+        let evening: Timestamp = "2026-11-21T17:30:00Z".parse().unwrap();
+        assert_eq!((Day::of(evening, 0).to_string(), Day::of(evening, 480).to_string()), ("2026-11-21".into(), "2026-11-22".into()));
+        let day: Day = "2026-11-22".parse().unwrap();
+        assert_eq!(day.start(480), "2026-11-21T16:00:00Z".parse().unwrap());
+        assert_eq!(day.days_since("2026-02-28".parse().unwrap()), 267);
+    }
+
     proptest! {
+        #[test]
+        fn every_day_survives_its_text_and_its_first_instant(days in -719_528i32..2_932_896, zone in -720i32..=840) {
+            let day = Day { days };
+            prop_assert_eq!(day.to_string().parse::<Day>(), Ok(day));
+            prop_assert_eq!(Day::of(day.start(zone), zone), day);
+        }
+
         #[test]
         fn every_instant_survives_its_text(micros in -62_135_596_800_000_000i64..253_402_300_800_000_000) {
             let t = Timestamp::from_micros(micros);

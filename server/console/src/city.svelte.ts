@@ -54,9 +54,9 @@ class CityBook {
     return parsed && known ? wireId(known.no, parsed.fid) : null;
   }
 
-  /** Classes that can be drawn, group by group. */
+  /** Classes that can be drawn and that the city has something of, group by group: most cities have no use for most classes. */
   groups(drawn: ReadonlySet<string>): { name: GroupName; classes: Class[] }[] {
-    const classes = (this.catalogue?.classes ?? []).filter((one) => drawn.has(one.id));
+    const classes = (this.catalogue?.classes ?? []).filter((one) => drawn.has(one.id) && one.count !== 0);
     return GROUPS.map((name) => ({ name, classes: classes.filter((one) => groupOf(one) === name) })).filter((group) => group.classes.length > 0);
   }
 }

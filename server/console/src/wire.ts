@@ -28,6 +28,8 @@ export interface Class {
   group?: string | null;
   symbol: { colour: string; icon?: string | null; min_zoom: number };
   attributes: Attribute[];
+  /** `city`, `live` or `terrain`: only the city's are collections. */
+  kept?: string;
   /** How many features the city has of it. */
   count?: number;
 }

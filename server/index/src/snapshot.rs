@@ -39,7 +39,7 @@ impl Snapshot {
         classes.sort_by_key(|class| class.no);
         let mut by_class: BTreeMap<ClassNo, Vec<Arc<Feature>>> = BTreeMap::new();
         for feature in features {
-            by_class.entry(feature.id.class).or_default().push(Arc::new(feature));
+            by_class.entry(feature.id.class).or_default().push(held(feature));
         }
         let indexes = by_class
             .into_iter()
@@ -61,7 +61,7 @@ impl Snapshot {
             edits.entry(id.class).or_default().insert(id.fid, None);
         }
         for feature in changed {
-            edits.entry(feature.id.class).or_default().insert(feature.id.fid, Some(Arc::new(feature)));
+            edits.entry(feature.id.class).or_default().insert(feature.id.fid, Some(held(feature)));
         }
         let mut inner = (*self.0).clone();
         inner.revision = revision;
@@ -154,6 +154,12 @@ impl Snapshot {
     }
 }
 
+/// A feature as it is kept: without the attributes at its end that nobody has filled, and there are many such.
+fn held(mut feature: Feature) -> Arc<Feature> {
+    feature.trim();
+    Arc::new(feature)
+}
+
 impl City for Snapshot {
     fn revision(&self) -> Revision {
         self.0.revision
@@ -190,6 +196,22 @@ impl City for Snapshot {
         found
     }
 
+    fn each(&self, class: ClassNo, show: &mut dyn FnMut(&Arc<Feature>)) {
+        if let Some(index) = self.index(class) {
+            index.features().for_each(show);
+        }
+    }
+
+    fn each_in(&self, class: ClassNo, bounds: &Bounds, show: &mut dyn FnMut(&Arc<Feature>)) {
+        if let Some(index) = self.index(class) {
+            index.hits(std::slice::from_ref(bounds), false, &mut |feature| show(feature));
+        }
+    }
+
+    fn count(&self, class: ClassNo) -> usize {
+        Self::count(self, class)
+    }
+
     fn ground_height(&self, at: LonLat) -> Option<f64> {
         self.0.ground.as_ref()?.height(at)
     }
@@ -217,6 +239,26 @@ mod tests {
         assert_eq!((city.count(CLASS), city.feature(FeatureId::new(CLASS, 1)).unwrap().revision), (2, 5));
         let edited = city.apply(8, vec![hydrant(1, 8, 116.3), hydrant(1, 9, 116.4)], Vec::new());
         assert_eq!((edited.count(CLASS), edited.feature(FeatureId::new(CLASS, 1)).unwrap().revision), (2, 9));
+    }
+
+    #[test]
+    fn the_trait_walks_as_the_snapshot_does_and_empty_ends_are_not_kept() {
+        let mut two = hydrant(2, 1, 116.2);
+        two.attributes = vec!["H-2".into(), citytwin_model::Value::Null, citytwin_model::Value::Null];
+        let snapshot = city(vec![hydrant(1, 1, 116.0), two, hydrant(3, 1, 116.4)]);
+        let of: &dyn City = &snapshot;
+        assert_eq!((of.count(CLASS), of.count(ClassNo(1))), (3, 0));
+        let (mut all, mut boxed) = (Vec::new(), Vec::new());
+        of.each(CLASS, &mut |feature| all.push(feature.id.fid));
+        assert_eq!(all, of.all(CLASS).map(|feature| feature.id.fid).collect::<Vec<_>>());
+        let bounds = Bounds::new(116.1, 29.0, 116.5, 31.0);
+        of.each_in(CLASS, &bounds, &mut |feature| boxed.push(feature.id.fid));
+        assert_eq!(boxed, of.in_box(CLASS, &bounds).iter().map(|feature| feature.id.fid).collect::<Vec<_>>());
+        assert_eq!(boxed.len(), 2);
+        of.each(ClassNo(1), &mut |_| panic!("nothing is there"));
+        assert_eq!(snapshot.feature(FeatureId::new(CLASS, 2)).unwrap().attributes, ["H-2".into()]);
+        let edited = snapshot.apply(8, vec![Feature { attributes: vec![citytwin_model::Value::Null; 9], ..hydrant(1, 8, 116.0) }], vec![]);
+        assert!(edited.feature(FeatureId::new(CLASS, 1)).unwrap().attributes.is_empty());
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn index(headers: &HeaderMap) -> Response {
         None => {
             let text = say(lang_of(headers), "page.console_missing.text", &[]);
             let body = format!(
-                "<p>{text}</p><pre>make console</pre><p><a href=\"/?f=json\">/?f=json</a> · <a href=\"/collections\">/collections</a></p>"
+                "<p>{text}</p><pre>make console</pre><p><a href=\"/?f=json\">/?f=json</a> · <a href=\"/collections\">/collections</a> · <a href=\"/catalogue?f=html\">/catalogue</a></p>"
             );
             page(headers, StatusCode::OK, "console_missing", &body)
         }

@@ -71,7 +71,7 @@ impl Csv {
 
     pub fn feature(&mut self, id: &str, class: &Class, feature: &Feature, class_name: &dyn Fn(FeatureId) -> Option<String>) {
         self.cell(id);
-        for (attribute, value) in class.attributes.iter().zip(&feature.attributes) {
+        for (attribute, value) in feature.values(class) {
             match value {
                 Value::Text(text) => self.text_cell(text),
                 _ => self.cell(&text(&attribute.ty, value, class_name)),

@@ -74,7 +74,7 @@ pub async fn patch(
         Some(new) => new,
         None => old.geometry.clone(),
     };
-    let (mut attributes, mut other) = (old.attributes.clone(), old.other.clone());
+    let (mut attributes, mut other) = (old.all_values(&collection.class), old.other.clone());
     sent.fill(&view, &collection.class, &mut attributes, &mut other)?;
     // The rest is left as it was read: someone else's change in between must not be undone without a word.
     let if_match = if_match(&app, &headers, &old)?.or(Some(old.revision));

@@ -46,6 +46,8 @@ pub async fn landing(State(app): State<App>, headers: HeaderMap, mut params: Par
             link(&format!("{base}/api"), "service-desc", OPENAPI, "The interface"),
             link(&format!("{base}/conformance"), "conformance", JSON, "What is conformed to"),
             link(&format!("{base}/collections"), "data", JSON, "The collections"),
+            link(&format!("{base}/catalogue"), "related", JSON, "The catalogue of classes"),
+            link(&format!("{base}/catalogue?f=html"), "help", "text/html", "The catalogue of classes, for people"),
             link(&format!("{base}/3dtiles/tileset.json"), "http://www.opengis.net/def/rel/ogc/1.0/3dtiles", JSON, "3D Tiles of the city"),
             link(&format!("{base}/styles/citytwin"), "http://www.opengis.net/def/rel/ogc/1.0/styles", JSON, "The map's style"),
         ],

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod catalogue;
+pub mod catalogue_page;
 pub mod collections;
 pub mod console;
 pub mod csv;

@@ -6,7 +6,11 @@ use axum::response::{IntoResponse, Response};
 use citytwin_assets::{Lang, say};
 
 const PAGE: &str = include_str!("../../pages/page.html");
+/// The catalogue's page; filled by `catalogue_page`.
+pub const CATALOGUE: &str = include_str!("../../pages/catalogue.html");
 const CSS: &str = include_str!("../../pages/page.css");
+const CATALOGUE_CSS: &str = include_str!("../../pages/catalogue.css");
+const CATALOGUE_JS: &str = include_str!("../../pages/catalogue.js");
 const PROGRESS_JS: &str = include_str!("../../pages/viewer-progress.js");
 
 /// Only from here, and nothing inline that could be injected. The viewer compiles wasm and decodes in a worker.
@@ -32,6 +36,8 @@ pub fn escape(text: &str) -> String {
 pub async fn file(axum::extract::Path(name): axum::extract::Path<String>) -> Response {
     let (media_type, text) = match name.as_str() {
         "page.css" => ("text/css; charset=utf-8", CSS),
+        "catalogue.css" => ("text/css; charset=utf-8", CATALOGUE_CSS),
+        "catalogue.js" => ("text/javascript; charset=utf-8", CATALOGUE_JS),
         "viewer-progress.js" => ("text/javascript; charset=utf-8", PROGRESS_JS),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };

@@ -29,6 +29,10 @@ pub enum StoreError {
     Refused { number: usize, refusal: Refusal },
     #[error("{0:?} cannot be the name of a collection: {1}")]
     CollectionName(String, BadName),
+    #[error(
+        "the city's own class {class} {why}; put it back into classes.toml as it was, or take out its features first ({rows} now; their history counts too)"
+    )]
+    OwnClass { class: String, why: String, rows: u64 },
     #[error("another program holds the store's lock; try again in a moment")]
     Busy,
     #[error("the disk is full; nothing of this write was kept")]

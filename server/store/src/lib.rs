@@ -8,6 +8,7 @@ pub mod gpkg;
 mod load;
 mod outside;
 mod own;
+mod own_file;
 mod read;
 mod references;
 mod row;

@@ -5,6 +5,7 @@ use crate::error::{NotOurs, Result, StoreError};
 use crate::gpkg;
 use crate::outside::{self, Watch};
 use crate::own;
+use crate::own_file;
 use crate::schema::{self, FORMAT, Lacks, Table};
 use citytwin_model::{Class, ClassNo, Kept, Revision};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -90,6 +91,7 @@ impl Store {
         check_format(&writer, &path)?;
         tune(&writer, &path)?;
         let catalogue = kept_in_city(classes);
+        own_file::check(&mut writer, &catalogue)?;
         grow(&mut writer, &catalogue)?;
         let tables = Arc::new(load_tables(&writer, &catalogue)?);
         let tx = begin_write(&mut writer)?;

@@ -36,6 +36,9 @@ pub struct Class {
     pub no: u16,
     pub label: Label,
     pub domain: String,
+    /// `city`: a collection; `live` and `terrain`: none, for it is no feature of the store.
+    #[serde(default = "city")]
+    pub kept: String,
     /// `none`, `point`, `line` or `area`.
     pub geometry: String,
     pub group: Option<String>,
@@ -47,6 +50,10 @@ pub struct Class {
     pub observed: Vec<String>,
     /// How many features the city has of it.
     pub count: u64,
+}
+
+fn city() -> String {
+    class::Kept::City.id().to_owned()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +130,8 @@ impl Class {
             id: class.id.clone(),
             no: class.no.0,
             label: (&class.label).into(),
-            domain: domain_word(class.domain).to_owned(),
+            domain: class.domain.id().to_owned(),
+            kept: class.kept.id().to_owned(),
             geometry: geometry_word(class.geometry).to_owned(),
             group: class.group.map(|group| group.id().to_owned()),
             network: class.network,
@@ -204,14 +212,19 @@ pub fn geometry_word(kind: class::GeometryKind) -> &'static str {
     }
 }
 
-pub fn domain_word(domain: class::Domain) -> &'static str {
-    match domain {
-        class::Domain::Base => "base",
-        class::Domain::Road => "road",
-        class::Domain::Pipe => "pipe",
-        class::Domain::Waste => "waste",
-        class::Domain::Water => "water",
-        class::Domain::Fire => "fire",
-        class::Domain::Operation => "operation",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A viewer that was built later reads what an earlier server says.
+    #[test]
+    fn a_class_without_its_keeping_is_the_citys() {
+        let text = r##"{"id":"hydrant","no":80,"label":{"zh":"消火栓","en":"hydrant"},"domain":"fire","geometry":"point","group":null,
+            "network":false,"codes":[],"symbol":{"colour":"#e53935","icon":null,"min_zoom":15},"form":{"kind":"none"},"attributes":[],
+            "observed":[],"count":3}"##;
+        let class: Class = serde_json::from_str(text).unwrap();
+        assert_eq!(class.kept, "city");
+        let again: Class = serde_json::from_str(&serde_json::to_string(&class).unwrap()).unwrap();
+        assert_eq!(again, class);
     }
 }

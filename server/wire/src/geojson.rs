@@ -19,7 +19,7 @@ pub fn write_feature(out: &mut Vec<u8>, id: &str, class: &Class, feature: &Featu
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(br#","properties":{"#);
-    for (i, (attribute, value)) in class.attributes.iter().zip(&feature.attributes).enumerate() {
+    for (i, (attribute, value)) in feature.values(class).enumerate() {
         if i > 0 {
             out.push(b',');
         }

@@ -43,7 +43,7 @@ pub fn make_city(dir: &Path, features: &[Feature]) -> Result<Duration> {
                 number,
                 class: class.no,
                 geometry: feature.geometry.clone(),
-                attributes: order.iter().map(|place| feature.attributes[*place].clone()).collect(),
+                attributes: order.iter().map(|place| feature.attributes.get(*place).cloned().unwrap_or_default()).collect(),
                 other: None,
                 source_id: None,
             })?;

@@ -3,6 +3,7 @@
 mod loading;
 mod model;
 mod outside;
+mod own_file;
 mod terrain;
 mod writing;
 

@@ -1,0 +1,35 @@
+// Searching in the page: what was typed hides the classes and rows that do not say it. Nothing is fetched.
+const box = document.querySelector('input');
+const told = document.querySelector('[data-told]');
+const classes = [...document.querySelectorAll('details')].map((one) => ({ one, text: one.textContent.toLowerCase() }));
+const rows = [...document.querySelectorAll('[data-row]')].map((one) => ({ one, text: one.textContent.toLowerCase() }));
+const parts = [...document.querySelectorAll('section')];
+
+function search() {
+  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let found = 0;
+  for (const { one, text } of [...classes, ...rows]) {
+    one.hidden = !words.every((word) => text.includes(word));
+    found += one.hidden ? 0 : 1;
+  }
+  for (const part of parts) part.hidden = !part.querySelector('details:not([hidden]), [data-row]:not([hidden])');
+  told.textContent = words.length ? told.dataset.told.replace('{count}', found) : '';
+  // Kept in the address, so that a search can be sent to someone.
+  history.replaceState(null, '', location.pathname + location.search + (words.length ? `#?${encodeURIComponent(box.value)}` : ''));
+}
+
+function follow() {
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  if (wanted.startsWith('?')) {
+    box.value = wanted.slice(1);
+    search();
+  } else if (wanted) {
+    const target = document.getElementById(wanted);
+    if (target?.tagName === 'DETAILS') target.open = true;
+    target?.scrollIntoView();
+  }
+}
+
+box.addEventListener('input', search);
+addEventListener('hashchange', follow);
+follow();
