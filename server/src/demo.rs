@@ -5,7 +5,7 @@ use anyhow::Context;
 use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
 use citytwin_demo::{Sink, SinkError, Size, Summary, generate};
-use citytwin_model::class::{Class, Kept};
+use citytwin_model::class::Class;
 use citytwin_model::{ClassNo, Geometry, Value};
 use citytwin_store::gpkg::{LayerNo, Writer};
 use std::collections::BTreeMap;
@@ -62,8 +62,8 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
 /// The city's file appears under its name last: whoever sees it finds the others beside it.
 fn write(out: &Path, size: Size, seed: u64) -> anyhow::Result<Summary> {
     let mut sink = Layers { writer: Writer::create(out)?, layers: BTreeMap::new() };
-    // Layers stand in the order of the catalogue, also those that a small city leaves empty.
-    for class in Catalogue::builtin().classes.iter().filter(|class| class.kept == Kept::City) {
+    // Layers stand in the order of the catalogue.
+    for class in Catalogue::builtin().classes.iter().filter(|class| citytwin_demo::CLASSES.contains(&class.id.as_str())) {
         sink.layers.insert(class.no, sink.writer.layer(class, true)?);
     }
     let summary = generate(size, seed, &mut sink).map_err(|error| anyhow::anyhow!(error))?;
@@ -103,7 +103,15 @@ struct Layers {
 
 impl Sink for Layers {
     fn add(&mut self, class: &Arc<Class>, geometry: Option<Geometry>, attributes: Vec<Value>) -> Result<(), SinkError> {
-        Ok(self.writer.add(self.layers[&class.no], geometry.as_ref(), &attributes)?)
+        let layer = match self.layers.get(&class.no) {
+            Some(layer) => *layer,
+            None => {
+                let layer = self.writer.layer(class, true)?;
+                self.layers.insert(class.no, layer);
+                layer
+            }
+        };
+        Ok(self.writer.add(layer, geometry.as_ref(), &attributes)?)
     }
 }
 

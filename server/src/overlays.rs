@@ -196,14 +196,10 @@ fn year_of(now: Timestamp, config: &citytwin_store::CityConfig) -> i32 {
 fn inputs_revision(view: &View) -> Revision {
     let classes = view.city.classes().iter();
     classes
-        .filter(|class| is_risk_input(class) || is_coverage_input(class))
+        .filter(|class| risk::is_pipe(class) || is_coverage_input(class))
         .map(|class| view.fresh.class(class.no))
         .max()
         .unwrap_or_else(|| view.revision())
-}
-
-fn is_risk_input(class: &Class) -> bool {
-    class.network && class.attribute("material").is_some() && class.attribute("diameter_mm").is_some()
 }
 
 fn is_coverage_input(class: &Class) -> bool {
@@ -222,7 +218,7 @@ pub fn compute(view: &View, revision: Revision, year: i32) -> Results {
         year,
         collections: vec![risk, area, buildings],
         overlays: vec![
-            OverlayBytes { id: RISK, bytes: risk_bytes, classes: of(is_risk_input) },
+            OverlayBytes { id: RISK, bytes: risk_bytes, classes: of(risk::is_pipe) },
             OverlayBytes { id: COVERAGE, bytes: coverage_bytes, classes: of(|class| class.id == CoverageRules::default().building_class) },
         ],
     }

@@ -42,6 +42,35 @@ pub const ORIGIN: LonLat = LonLat { lon: 116.0, lat: 30.0 };
 /// Ellipsoid height = height + this. Not 0, so that a slip shows.
 pub const GEOID_OFFSET_M: f64 = -12.5;
 
+/// The classes that a demo city has something of; the catalogue knows many more.
+pub const CLASSES: [&str; 25] = [
+    "address",
+    "bridge",
+    "building",
+    "datastream",
+    "district",
+    "fire_station",
+    "gas_node",
+    "gas_pipe",
+    "gas_regulator",
+    "gas_valve",
+    "hydrant",
+    "manhole",
+    "outfall",
+    "park",
+    "ponding_point",
+    "road",
+    "sensor",
+    "sewer_pipe",
+    "storm_pipe",
+    "tunnel",
+    "water_area",
+    "water_node",
+    "water_pipe",
+    "water_source",
+    "water_valve",
+];
+
 /// How large a city to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {

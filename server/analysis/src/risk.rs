@@ -137,12 +137,16 @@ pub fn pipes(city: &dyn City, year: i32) -> Vec<PipeRisk> {
 }
 
 pub fn pipes_by(city: &dyn City, year: i32, rules: &RiskRules) -> Vec<PipeRisk> {
-    let is_pipe = |class: &Class| class.attribute("material").is_some() && class.attribute("diameter_mm").is_some() && class.network;
     city.classes()
         .iter()
         .filter(|class| is_pipe(class))
         .flat_map(|class| city.all(class.no).filter_map(|pipe| judge(class, &pipe, year, rules)))
         .collect()
+}
+
+/// What can break and be recorded as broken: cables and ducts are networks too, but no pipes.
+pub fn is_pipe(class: &Class) -> bool {
+    class.network && ["material", "diameter_mm", "breaks"].iter().all(|id| class.attribute(id).is_some())
 }
 
 /// `None` for a pipe that carries nothing.

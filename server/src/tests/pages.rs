@@ -119,3 +119,96 @@ async fn the_operator_sees_that_it_lives_serves_and_counts() {
         assert!(value.parse::<f64>().is_ok(), "{line}");
     }
 }
+
+#[tokio::test]
+async fn the_catalogue_is_json_for_programs_and_a_page_for_people() {
+    let desk = Desk::open().await;
+    let json = desk.get("/catalogue").await;
+    assert_eq!((json.status, json.header("content-type"), json.header("vary")), (200, "application/json", "accept, accept-language"));
+    assert_eq!(desk.get_with("/catalogue?f=json", &PAGE).await.header("content-type"), "application/json");
+    assert_eq!(desk.get("/catalogue?f=xml").await.refusal(), (400, "parameter_invalid".into()));
+
+    let page = desk.get_with("/catalogue", &[PAGE[0], ("accept-language", "zh")]).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").contains("default-src 'self'"), "{}", page.header("content-security-policy"));
+    let english = desk.get_with("/catalogue?f=html", &[("accept-language", "en")]).await;
+    assert!(page.text().contains("lang=\"zh-CN\"") && english.text().contains("lang=\"en\""));
+    assert_ne!(page.header("etag"), english.header("etag"), "each language is a page of its own");
+    assert_eq!(desk.get_with("/catalogue", &[PAGE[0], ("accept-language", "zh"), ("if-none-match", page.header("etag"))]).await.status, 304);
+    for path in ["/pages/catalogue.css", "/pages/catalogue.js"] {
+        assert_eq!(desk.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_catalogues_page_shows_what_the_json_says() {
+    let desk = Desk::open().await;
+    let json = desk.get("/catalogue").await.json();
+    let text = desk.get("/catalogue?f=html").await.text();
+    let classes = json["classes"].as_array().unwrap();
+    assert!(classes.len() > 100, "{}", classes.len());
+    for class in classes {
+        let id = class["id"].as_str().unwrap();
+        let from = text.find(&format!("<details id=\"{id}\">")).unwrap_or_else(|| panic!("{id} is not on the page"));
+        let shown = &text[from..from + text[from..].find("</details>").unwrap()];
+        for name in ["zh", "en"] {
+            assert!(shown.contains(&crate::api::pages::escape(class["label"][name].as_str().unwrap())), "{id}: {name}");
+        }
+        assert!(shown.contains(class["symbol"]["colour"].as_str().unwrap()), "{id}: its colour");
+        for attribute in class["attributes"].as_array().unwrap() {
+            assert!(shown.contains(&format!("<code>{}</code>", attribute["id"].as_str().unwrap())), "{id}: {attribute}");
+            assert!(attribute["unit"].as_str().is_none_or(|unit| shown.contains(unit)), "{id}: {attribute}");
+            for code in attribute["codes"].as_array().into_iter().flatten() {
+                assert!(shown.contains(code["label"]["zh"].as_str().unwrap()), "{id}: {code}");
+            }
+        }
+        // Only the city's own classes lead to features.
+        assert_eq!(shown.contains(&format!("/collections/{id}/items")), class["kept"] == "city", "{id}");
+    }
+    for property in json["properties"].as_array().unwrap() {
+        assert!(text.contains(&format!("id=\"property-{}\"", property["id"].as_str().unwrap())), "{property}");
+    }
+    // It asks nobody else for anything, and runs nothing that stands in it.
+    assert!(!text.contains("://") && !text.contains("<script>"));
+}
+
+#[tokio::test]
+async fn a_class_that_is_kept_elsewhere_is_no_collection_and_no_layer() {
+    let desk = Desk::open().await;
+    let json = desk.get("/catalogue").await.json();
+    let collections = desk.get("/collections").await.json();
+    let style = desk.get("/styles/citytwin").await.text();
+    let elsewhere: Vec<&str> =
+        json["classes"].as_array().unwrap().iter().filter(|class| class["kept"] != "city").map(|class| class["id"].as_str().unwrap()).collect();
+    assert!(["incident", "permit", "fire_vehicle", "terrain"].iter().all(|id| elsewhere.contains(id)), "{elsewhere:?}");
+    for id in elsewhere {
+        assert!(collections["collections"].as_array().unwrap().iter().all(|collection| collection["id"] != id), "{id}");
+        assert!(!style.contains(&format!("\"source-layer\":\"{id}\"")), "{id}");
+        assert_eq!(desk.get(&format!("/collections/{id}/items")).await.refusal(), (404, "collection_unknown".into()));
+        assert_eq!(desk.get(&format!("/xyz/{id}/14/13471/6759.mvt")).await.refusal(), (404, "layer_unknown".into()));
+    }
+    // The store's file says its tables in plain text.
+    let file = std::fs::read(desk.path().join(citytwin_store::STORE_FILE)).unwrap();
+    let has_table = |id: &str| {
+        let begin = format!("CREATE TABLE \"{id}\"(");
+        file.windows(begin.len()).any(|window| window == begin.as_bytes())
+    };
+    assert!(has_table("hydrant") && has_table("heat_pipe") && !has_table("incident") && !has_table("permit") && !has_table("terrain"));
+}
+
+#[tokio::test]
+async fn a_citys_own_class_is_served_listed_and_drawn() {
+    let city = tempfile::tempdir().unwrap();
+    super::make_city(city.path());
+    let own = "[[class]]\nid = \"statue\"\nno = 10001\nzh = \"雕像\"\nen = \"statue\"\ndomain = \"base\"\ngeometry = \"point\"\n\
+               symbol = { colour = \"#708090\", min_zoom = 15 }\nshared = [\"code\", \"name\"]\ncommon = [\"asset\"]\n";
+    std::fs::write(city.path().join("classes.toml"), own).unwrap();
+    let desk = Desk::open_in(city, |_| {}).await;
+    let body = r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[116.0,30.0]},"properties":{"code":"ST-1","name":"铁牛"}}"#;
+    assert_eq!(desk.change("POST", "/collections/statue/items", &[], body).await.status, 201);
+    let json = desk.get("/catalogue").await.json();
+    let statue = json["classes"].as_array().unwrap().iter().find(|class| class["id"] == "statue").unwrap().clone();
+    assert_eq!((&statue["no"], &statue["count"], &statue["symbol"]["colour"]), (&10001.into(), &1.into(), &"#708090".into()));
+    assert!(desk.get("/catalogue?f=html").await.text().contains("雕像"));
+    assert!(desk.get("/styles/citytwin").await.text().contains("statue"));
+}

@@ -420,3 +420,25 @@ fn pipes_have_the_colours_of_the_convention() {
         assert_eq!(Catalogue::builtin().class(id).unwrap().symbol.colour, colour, "{id}");
     }
 }
+
+/// Files are matched by id, Chinese or English name, without regard to case and spaces: a name must mean one thing.
+#[test]
+fn a_name_means_one_class_and_within_it_one_attribute() {
+    fn plain(name: &str) -> String {
+        name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
+    }
+    fn once<'a>(what: &str, things: impl Iterator<Item = (&'a str, &'a str, &'a str)>) {
+        let mut owner: BTreeMap<String, &str> = BTreeMap::new();
+        for (id, zh, en) in things {
+            for name in [id, zh, en].map(plain) {
+                let other = owner.insert(name.clone(), id).filter(|other| *other != id);
+                assert!(other.is_none(), "{what}: {name:?} may mean {id} or {other:?}");
+            }
+        }
+    }
+    let classes = &Catalogue::builtin().classes;
+    once("classes", classes.iter().map(|class| (class.id.as_str(), class.label.zh.as_str(), class.label.en.as_str())));
+    for class in classes {
+        once(&class.id, class.attributes.iter().map(|a| (a.id.as_str(), a.label.zh.as_str(), a.label.en.as_str())));
+    }
+}
