@@ -268,7 +268,11 @@ fn class(shared: &Shared, entry: &ClassEntry) -> Checked<Class> {
             min_zoom: min_zoom(entry.symbol.min_zoom)?,
         },
         form,
-        group: entry.group.as_deref().map(|id| Group::from_id(id).ok_or_else(|| unknown("group", id, Group::ALL.map(Group::id).as_slice()))).transpose()?,
+        group: entry
+            .group
+            .as_deref()
+            .map(|id| Group::from_id(id).ok_or_else(|| unknown("group", id, Group::ALL.map(Group::id).as_slice())))
+            .transpose()?,
         observed: entry.observed.clone(),
     })
 }

@@ -55,7 +55,13 @@ impl Page<'_> {
         );
         for domain in Domain::ALL {
             let of: Vec<_> = self.classes.iter().filter(|(class, _)| class.domain == domain).collect();
-            put!(out, "<section><h2 id=\"domain-{}\">{} <small>{}</small></h2>", domain.id(), escape(&self.word(domain.id(), &[])), of.len());
+            put!(
+                out,
+                "<section><h2 id=\"domain-{}\">{} <small>{}</small></h2>",
+                domain.id(),
+                escape(&self.word(domain.id(), &[])),
+                of.len()
+            );
             for (class, count) in of {
                 self.class(&mut out, class, *count);
             }
@@ -94,7 +100,13 @@ impl Page<'_> {
             for id in &class.observed {
                 match self.properties.iter().find(|property| property.id == *id) {
                     Some(known) => {
-                        put!(out, "<a class=\"chip\" href=\"#property-{}\">{} {}</a> ", escape(id), escape(self.own(&known.label)), escape(&known.unit));
+                        put!(
+                            out,
+                            "<a class=\"chip\" href=\"#property-{}\">{} {}</a> ",
+                            escape(id),
+                            escape(self.own(&known.label)),
+                            escape(&known.unit)
+                        );
                     }
                     None => {
                         put!(out, "<span class=\"chip\">{}</span> ", escape(id));
@@ -153,7 +165,8 @@ impl Page<'_> {
             AttributeType::Ref(targets) if targets.is_empty() => out.push_str(&escape(&self.word("any", &[]))),
             AttributeType::Ref(targets) => {
                 for id in targets {
-                    let label = self.classes.iter().find(|(class, _)| class.id == *id).map_or(id.as_str(), |(class, _)| self.own(&class.label));
+                    let label =
+                        self.classes.iter().find(|(class, _)| class.id == *id).map_or(id.as_str(), |(class, _)| self.own(&class.label));
                     put!(out, "<span>→ <a href=\"#{}\">{}</a></span>", escape(id), escape(label));
                 }
             }
@@ -166,7 +179,12 @@ impl Page<'_> {
     }
 
     fn observed(&self, out: &mut String) {
-        put!(out, "<section><h2 id=\"properties\">{} <small>{}</small></h2><div class=\"wide\"><table><thead><tr>", escape(&self.word("properties", &[])), self.properties.len());
+        put!(
+            out,
+            "<section><h2 id=\"properties\">{} <small>{}</small></h2><div class=\"wide\"><table><thead><tr>",
+            escape(&self.word("properties", &[])),
+            self.properties.len()
+        );
         for key in ["property", "id", "unit", "reported_by"] {
             put!(out, "<th>{}</th>", escape(&self.word(key, &[])));
         }
@@ -196,7 +214,11 @@ impl Page<'_> {
 /// Both names; one where they are the same, as in a collection that a load brought.
 fn both(label: &Label, tag: &str) -> String {
     let zh = escape(&label.zh);
-    if label.zh == label.en { format!("<{tag}>{zh}</{tag}>") } else { format!("<{tag}>{zh}</{tag}> <span class=\"en\">{}</span>", escape(&label.en)) }
+    if label.zh == label.en {
+        format!("<{tag}>{zh}</{tag}>")
+    } else {
+        format!("<{tag}>{zh}</{tag}> <span class=\"en\">{}</span>", escape(&label.en))
+    }
 }
 
 /// The symbol as a map draws it: a dot, a line, an area.
@@ -209,7 +231,9 @@ fn swatch(class: &Class) -> String {
             "<path d=\"M2 13 9 6l6 5 7-6\" fill=\"none\" stroke=\"#0004\" stroke-width=\"5\"/><path d=\"M2 13 9 6l6 5 7-6\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"3.4\"/>"
         ),
         GeometryKind::Area if class.form == Form::None => {
-            format!("<rect x=\"3\" y=\"3\" width=\"18\" height=\"12\" rx=\"2\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"4 2.5\"/>")
+            format!(
+                "<rect x=\"3\" y=\"3\" width=\"18\" height=\"12\" rx=\"2\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"4 2.5\"/>"
+            )
         }
         GeometryKind::Area => format!("<rect x=\"2\" y=\"2\" width=\"20\" height=\"14\" rx=\"2\" fill=\"{colour}\" stroke=\"#0004\"/>"),
         GeometryKind::None => format!("<path d=\"M5 3h10l4 4v8H5z\" fill=\"{colour}\" stroke=\"#0004\"/>"),

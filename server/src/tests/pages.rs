@@ -134,7 +134,10 @@ async fn the_catalogue_is_json_for_programs_and_a_page_for_people() {
     let english = desk.get_with("/catalogue?f=html", &[("accept-language", "en")]).await;
     assert!(page.text().contains("lang=\"zh-CN\"") && english.text().contains("lang=\"en\""));
     assert_ne!(page.header("etag"), english.header("etag"), "each language is a page of its own");
-    assert_eq!(desk.get_with("/catalogue", &[PAGE[0], ("accept-language", "zh"), ("if-none-match", page.header("etag"))]).await.status, 304);
+    assert_eq!(
+        desk.get_with("/catalogue", &[PAGE[0], ("accept-language", "zh"), ("if-none-match", page.header("etag"))]).await.status,
+        304
+    );
     for path in ["/pages/catalogue.css", "/pages/catalogue.js"] {
         assert_eq!(desk.get(path).await.status, 200, "{path}");
     }
@@ -178,8 +181,13 @@ async fn a_class_that_is_kept_elsewhere_is_no_collection_and_no_layer() {
     let json = desk.get("/catalogue").await.json();
     let collections = desk.get("/collections").await.json();
     let style = desk.get("/styles/citytwin").await.text();
-    let elsewhere: Vec<&str> =
-        json["classes"].as_array().unwrap().iter().filter(|class| class["kept"] != "city").map(|class| class["id"].as_str().unwrap()).collect();
+    let elsewhere: Vec<&str> = json["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|class| class["kept"] != "city")
+        .map(|class| class["id"].as_str().unwrap())
+        .collect();
     assert!(["incident", "permit", "fire_vehicle", "terrain"].iter().all(|id| elsewhere.contains(id)), "{elsewhere:?}");
     for id in elsewhere {
         assert!(collections["collections"].as_array().unwrap().iter().all(|collection| collection["id"] != id), "{id}");

@@ -68,7 +68,8 @@ fn narrowed(conn: &Connection, class: &Class) -> Result<Option<String>> {
         return Ok(Some(format!("has {}; it had {}", word(gpkg::geometry_type(class)), word(geometry.as_deref()))));
     }
     // What an outside program added stands in the table alone; ours stand in the history too.
-    let mut statement = conn.prepare("SELECT h.name, h.type FROM pragma_table_info(?1) h WHERE lower(h.name) NOT IN (?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut statement =
+        conn.prepare("SELECT h.name, h.type FROM pragma_table_info(?1) h WHERE lower(h.name) NOT IN (?2, ?3, ?4, ?5, ?6, ?7)")?;
     let [fid, geom, source, other, from, to] = RESERVED;
     let columns: Vec<(String, String)> = statement
         .query_map((format!("h_{}", class.id), fid, geom, source, other, from, to), |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -283,7 +283,8 @@ fn every_asset_says_who_owns_it_and_how_long_it_is_valid() {
         "turnout",
         "unit_grid",
     ];
-    let of_assets = ["owner_unit", "managing_unit", "built_date", "risk_grade", "area_code", "grid_code", "documents", "valid_from", "valid_to"];
+    let of_assets =
+        ["owner_unit", "managing_unit", "built_date", "risk_grade", "area_code", "grid_code", "documents", "valid_from", "valid_to"];
     for class in &Catalogue::builtin().classes {
         let has = of_assets.iter().filter(|id| class.attribute(id).is_some()).count();
         let wanted = if no_assets.contains(&class.id.as_str()) { 0 } else { of_assets.len() };
@@ -336,7 +337,9 @@ fn records_and_what_moves_live_elsewhere() {
     let moving = ["fire_vehicle", "collection_vehicle", "sanitation_worker"];
     assert_eq!(live.iter().copied().collect::<BTreeSet<_>>(), records.into_iter().chain(moving).collect());
     // They are not drawn with the scene of the city.
-    assert!(Catalogue::builtin().classes.iter().all(|class| class.kept != Kept::Live || (class.group.is_none() && class.form == Form::None)));
+    assert!(
+        Catalogue::builtin().classes.iter().all(|class| class.kept != Kept::Live || (class.group.is_none() && class.form == Form::None))
+    );
 }
 
 #[test]
