@@ -165,6 +165,8 @@ fn real_hydrants_are_there_with_everything_that_was_said_of_them() {
     for (row, record) in rows.iter().zip(plain) {
         let mut wanted = record["properties"].as_object().unwrap().clone();
         wanted.insert("id".into(), record["id"].clone());
+        // The one field that the class knows by its English name.
+        assert_eq!(row["values"]["owner_unit"], wanted.remove("owner").unwrap_or(Json::Null));
         let other: Json = serde_json::from_str(row["values"]["other"].as_str().unwrap()).unwrap();
         assert_eq!(other, Json::Object(wanted));
         let p = geometry(row).points()[0];

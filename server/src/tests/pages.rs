@@ -162,7 +162,7 @@ async fn the_catalogues_page_shows_what_the_json_says() {
             assert!(shown.contains(&format!("<code>{}</code>", attribute["id"].as_str().unwrap())), "{id}: {attribute}");
             assert!(attribute["unit"].as_str().is_none_or(|unit| shown.contains(unit)), "{id}: {attribute}");
             for code in attribute["codes"].as_array().into_iter().flatten() {
-                assert!(shown.contains(code["label"]["zh"].as_str().unwrap()), "{id}: {code}");
+                assert!(shown.contains(&crate::api::pages::escape(code["label"]["zh"].as_str().unwrap())), "{id}: {code}");
             }
         }
         // Only the city's own classes lead to features.
