@@ -13,6 +13,9 @@ function search() {
     found += one.hidden ? 0 : 1;
   }
   for (const part of parts) part.hidden = !part.querySelector('details:not([hidden]), [data-row]:not([hidden])');
+  // The only class that is left is what was looked for.
+  const left = classes.filter(({ one }) => !one.hidden);
+  if (words.length && left.length === 1) left[0].one.open = true;
   told.textContent = words.length ? told.dataset.told.replace('{count}', found) : '';
   // Kept in the address, so that a search can be sent to someone.
   history.replaceState(null, '', location.pathname + location.search + (words.length ? `#?${encodeURIComponent(box.value)}` : ''));
