@@ -4,7 +4,7 @@
 use crate::security::key::KeyError;
 use citytwin_assets::{Lang, say};
 use citytwin_live::LiveError;
-use citytwin_store::{BadName, NotOurs, StoreError};
+use citytwin_store::{BadName, NotOurs, OwnChange, StoreError};
 use std::error::Error;
 use std::fmt::Display;
 
@@ -43,6 +43,9 @@ fn store(lang: Lang, error: &StoreError) -> Option<String> {
         StoreError::FutureFormat { path, found, known } => say("newer", &[("file", &path.display()), ("found", found), ("known", known)]),
         StoreError::Config { path, detail } => say("settings", &[("file", &path.display()), ("detail", detail)]),
         StoreError::CollectionName(name, why) => say("name", &[("name", name), ("why", &bad_name(lang, *why))]),
+        StoreError::OwnClass { class, change, rows } => {
+            say("own_class", &[("class", class), ("change", &own_change(lang, change)), ("rows", rows)])
+        }
         StoreError::Busy => say("locked", &[]),
         StoreError::DiskFull => say("disk_full", &[]),
         _ => None,
@@ -74,6 +77,17 @@ fn bad_name(lang: Lang, why: BadName) -> String {
         BadName::AttributeTwice => "twice",
     };
     say(lang, &format!("trouble.name_{key}"), &[])
+}
+
+fn own_change(lang: Lang, change: &OwnChange) -> String {
+    let say = |key: &str, values: &[(&str, &dyn Display)]| say(lang, &format!("trouble.own_class_{key}"), values);
+    match change {
+        OwnChange::Gone => say("gone", &[]),
+        OwnChange::Number { was, now } => say("number", &[("was", was), ("now", now)]),
+        OwnChange::Geometry => say("geometry", &[]),
+        OwnChange::AttributeGone(attribute) => say("attribute", &[("attribute", attribute)]),
+        OwnChange::AttributeType(attribute) => say("type", &[("attribute", attribute)]),
+    }
 }
 
 fn live(lang: Lang, error: &LiveError) -> Option<String> {
@@ -134,6 +148,15 @@ mod tests {
         ] {
             all.push(StoreError::CollectionName("树".into(), why).into());
         }
+        for change in [
+            OwnChange::Gone,
+            OwnChange::Number { was: 10_001, now: 10_002 },
+            OwnChange::Geometry,
+            OwnChange::AttributeGone("高".into()),
+            OwnChange::AttributeType("高".into()),
+        ] {
+            all.push(StoreError::OwnClass { class: "树".into(), change, rows: 2 }.into());
+        }
         all
     }
 
@@ -146,7 +169,8 @@ mod tests {
             let words = zh.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 3);
             let strange: Vec<&str> = words
                 .filter(|word| {
-                    !["city", "gpkg", "citytwin", "serve", "load", "GeoPackage", "admin", "live", "delete", "toml"].contains(word)
+                    !["city", "gpkg", "citytwin", "serve", "load", "GeoPackage", "admin", "live", "delete", "toml", "classes"]
+                        .contains(word)
                 })
                 .collect();
             assert!(strange.is_empty(), "{zh}: {strange:?}");

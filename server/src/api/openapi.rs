@@ -101,7 +101,7 @@ fn document(base: &str, collections: &[String], cookie: &str) -> Json {
                 "options": options("itemOptions", &item),
             },
             "/collections/{collectionId}/items/{featureId}/history": {"get": get("history", "All versions of a feature", &item, &[JSON])},
-            "/catalogue": {"get": get("catalogue", "Classes, attributes, codes, symbols", &object!([]), &[JSON])},
+            "/catalogue": {"get": get("catalogue", "Classes, attributes, codes, symbols", &object!([query("f", object!({"type": "string", "enum": ["json", "html"]}), "`html`: a page for people (or `Accept: text/html`)")]), &[JSON, HTML])},
             "/xyz/{layers}/{z}/{x}/{y}.mvt": {"get": get("tile", "A vector tile; 204 where there is nothing", &object!([layers, number("z"), x, y]), &[MVT])},
             "/xyz/{layers}.json": {"get": get("tilejson", "TileJSON of a set of layers", &object!([layers]), &[JSON])},
             "/styles/{style}": {"get": get("style", "A MapLibre style", &object!([text("style", "`citytwin`")]), &[JSON])},

@@ -29,10 +29,8 @@ pub enum StoreError {
     Refused { number: usize, refusal: Refusal },
     #[error("{0:?} cannot be the name of a collection: {1}")]
     CollectionName(String, BadName),
-    #[error(
-        "the city's own class {class} {why}; put it back into classes.toml as it was, or take out its features first ({rows} now; their history counts too)"
-    )]
-    OwnClass { class: String, why: String, rows: u64 },
+    #[error("the city's own class {class} {change}; put it back as it was, or take out its features first ({rows} now)")]
+    OwnClass { class: String, change: OwnChange, rows: u64 },
     #[error("another program holds the store's lock; try again in a moment")]
     Busy,
     #[error("the disk is full; nothing of this write was kept")]
@@ -43,6 +41,21 @@ pub enum StoreError {
     Sqlite(rusqlite::Error),
     #[error("{0}")]
     Terrain(String),
+}
+
+/// What a class of the city's own file may not become while it has features, or has had some.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnChange {
+    #[error("is no longer in classes.toml")]
+    Gone,
+    #[error("has the number {now} in classes.toml; it was {was}")]
+    Number { was: u16, now: u16 },
+    #[error("has another kind of geometry in classes.toml")]
+    Geometry,
+    #[error("has no attribute {0} in classes.toml any more, and it is filled")]
+    AttributeGone(String),
+    #[error("has another type for its attribute {0} in classes.toml")]
+    AttributeType(String),
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -22,7 +22,7 @@ mod tests;
 mod write;
 
 pub use config::{CityConfig, CityName, FILE as CONFIG_FILE, utc_offset_minutes};
-pub use error::{BadName, NotOurs, Refusal, StoreError};
+pub use error::{BadName, NotOurs, OwnChange, Refusal, StoreError};
 pub use load::{Counts, Load, LoadInfo, LoadState, LoadSummary, Record, Refused, Source};
 pub use own::{CollectionSchema, Field, FieldType, Kind};
 pub use read::{Change, Changes, Delta, Op, Version};

@@ -5,7 +5,7 @@
 //! anything, it may change as it likes and is made anew. A value that its code list no longer knows is a finding of the check,
 //! as it is for our own classes.
 
-use crate::error::{Result, StoreError};
+use crate::error::{OwnChange, Result, StoreError};
 use crate::gpkg::{self, column_type, quoted};
 use crate::schema::RESERVED;
 use crate::store::begin_write;
@@ -21,14 +21,14 @@ pub(crate) fn check(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<(
         let difference = match catalogue.iter().find(|class| class.id == name) {
             // Its tables stay: put back, it is served again, with its history.
             None if rows(conn, &name)? == 0 => continue,
-            None => Some("is no longer there".to_owned()),
-            Some(class) if class.no.0 != no => Some(format!("has the number {}; it was {no}", class.no)),
+            None => Some(OwnChange::Gone),
+            Some(class) if class.no.0 != no => Some(OwnChange::Number { was: no, now: class.no.0 }),
             Some(class) => narrowed(conn, class)?,
         };
-        let Some(why) = difference else { continue };
+        let Some(change) = difference else { continue };
         let rows = rows(conn, &name)?;
         if rows > 0 || ever_held(conn, no, &name)? {
-            return Err(StoreError::OwnClass { class: name, why, rows });
+            return Err(StoreError::OwnClass { class: name, change, rows });
         }
         anew.push(name);
     }
@@ -59,13 +59,12 @@ fn ever_held(conn: &Connection, no: u16, name: &str) -> Result<bool> {
 }
 
 /// What the class can no longer hold that its table can; `None` when nothing is lost.
-fn narrowed(conn: &Connection, class: &Class) -> Result<Option<String>> {
+fn narrowed(conn: &Connection, class: &Class) -> Result<Option<OwnChange>> {
     let geometry: Option<String> = conn
         .query_row("SELECT geometry_type_name FROM gpkg_geometry_columns WHERE table_name=?1", [&class.id], |row| row.get(0))
         .optional()?;
     if geometry.as_deref() != gpkg::geometry_type(class) {
-        let word = |geometry: Option<&str>| geometry.map_or_else(|| "no geometry".to_owned(), str::to_lowercase);
-        return Ok(Some(format!("has {}; it had {}", word(gpkg::geometry_type(class)), word(geometry.as_deref()))));
+        return Ok(Some(OwnChange::Geometry));
     }
     // What an outside program added stands in the table alone; ours stand in the history too.
     let mut statement =
@@ -77,15 +76,14 @@ fn narrowed(conn: &Connection, class: &Class) -> Result<Option<String>> {
     for (column, declared) in columns {
         match class.attributes.iter().find(|attribute| attribute.id == column) {
             Some(attribute) => {
-                let wanted = column_type(&attribute.ty, "INTEGER");
-                if wanted != declared {
-                    return Ok(Some(format!("holds {column} as {}; it was {}", wanted.to_lowercase(), declared.to_lowercase())));
+                if column_type(&attribute.ty, "INTEGER") != declared {
+                    return Ok(Some(OwnChange::AttributeType(column)));
                 }
             }
             None => {
                 let sql = format!("SELECT EXISTS(SELECT 1 FROM {} WHERE {} NOT NULL)", quoted(&class.id), quoted(&column));
                 if conn.query_row(&sql, [], |row| row.get(0))? {
-                    return Ok(Some(format!("has no attribute {column} any more, which is filled")));
+                    return Ok(Some(OwnChange::AttributeGone(column)));
                 }
             }
         }
