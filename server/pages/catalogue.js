@@ -6,7 +6,10 @@ const rows = [...document.querySelectorAll('[data-row]')].map((one) => ({ one, t
 const parts = [...document.querySelectorAll('section')];
 
 function search() {
-  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  // As it was typed, where something says just that; else every word somewhere.
+  const typed = box.value.toLowerCase().trim();
+  const said = [...classes, ...rows].some(({ text }) => text.includes(typed));
+  const words = said ? [typed].filter(Boolean) : typed.split(/\s+/);
   let found = 0;
   for (const { one, text } of [...classes, ...rows]) {
     one.hidden = !words.every((word) => text.includes(word));
