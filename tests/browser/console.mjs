@@ -223,6 +223,38 @@ export async function consoleChecks(browser, run) {
   // ── live ──
 
   if (run.key) {
+    await run.check('a new hydrant recolours the buildings that it reaches, without anybody asking', async () => {
+      const overlay = (await run.get('/overlays')).find((one) => one.id === 'coverage');
+      const bare = (await run.get('/overlays/coverage/features')).values.filter(([, byte]) => byte === 0);
+      const roof = await roofOf(run, bare, numbers);
+      assert.ok(roof, `of ${bare.length} buildings that no hydrant reaches none has a roof to look at`);
+      await page.keyboard.press('Escape');
+      await look(roof.middle, 18);
+      const analysis = page.locator('.analysis', { hasText: overlay.label.zh }).locator('label');
+      await analysis.click();
+      const byte = (wanted) =>
+        page.waitForFunction(
+          ({ id, wanted }) => {
+            const { map } = window.citytwinConsole;
+            const source = map.getStyle().layers.find((one) => one['source-layer'] === 'building').source;
+            return map.getFeatureState({ source, sourceLayer: 'building', id }).coverage === wanted;
+          },
+          { id: wire(roof.id), wanted },
+          { timeout: 30_000 },
+        );
+      await byte(0);
+      const properties = { code: 'H-NEW', state: 'in_use' };
+      const geometry = { type: 'Point', coordinates: [...roof.middle, 20] };
+      const sent = performance.now();
+      const made = await run.post('/collections/hydrant/items', { type: 'Feature', geometry, properties });
+      await byte(254);
+      const taken = performance.now() - sent;
+      await run.remove(`/collections/hydrant/items/${made.id}`);
+      await byte(0);
+      await analysis.click();
+      return `${roof.id}, ${Math.round(taken)} ms`;
+    });
+
     const target = await alarmTarget(run);
 
     await run.check('a simulated value is labelled as one', async () => {

@@ -60,6 +60,10 @@ const run = {
     if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
     return answer.json();
   },
+  async remove(path) {
+    const answer = await fetch(this.server + path, { method: 'DELETE', headers: { authorization: `Bearer ${this.key}` } });
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+  },
 };
 
 const browser = await launch();
