@@ -74,8 +74,9 @@ bench: build ## Index and items page against PostGIS on the same machine, interl
 	@.build/packages.sh bench
 	tests/peers/bench.sh
 
-soak: ## What takes longer: a thousand kills
+soak: ## What takes longer: a thousand kills, a million damaged streams
 	CITYTWIN_SOAK=400 cargo test --locked -p citytwin-faults -- --nocapture
+	PROPTEST_CASES=1000000 cargo test --locked -p citytwin-datasets --lib pipe
 
 lint: ## Formatting and clippy, without the Bevy crate
 	cargo fmt --all --check

@@ -100,7 +100,7 @@ impl Fit {
             Box::new(Skipped {
                 layer: self.layer.clone(),
                 record: raw.record,
-                source_id: raw.source_id.clone(),
+                source_id: self.source_id(raw.source_id.as_deref(), &raw.values),
                 reason,
                 values: raw.values.clone(),
             })
@@ -121,7 +121,6 @@ impl Fit {
         };
         let mut attributes = vec![Value::Null; self.class.attributes.len()];
         let mut other = Map::new();
-        let mut source_id = raw.source_id.clone();
         for (column, value) in self.columns.iter().zip(&raw.values) {
             match column.attribute {
                 Some(i) => {
@@ -132,12 +131,7 @@ impl Fit {
                         wanted: wanted.to_owned(),
                     })?;
                 }
-                None if value.is_null() => {}
-                None if column.is_of_record() => {
-                    if column.name == ID_COLUMN {
-                        source_id = Some(shown(value));
-                    }
-                }
+                None if value.is_null() || column.is_of_record() => {}
                 None => {
                     other.insert(column.name.clone(), json(value, column.ty));
                 }
@@ -147,7 +141,17 @@ impl Fit {
             other.insert("m".to_owned(), raw.measures.iter().map(|m| number(*m)).collect());
         }
         let other = (!other.is_empty()).then(|| serde_json::Value::Object(other).to_string());
+        let source_id = self.source_id(raw.source_id.as_deref(), &raw.values);
         Ok(Fitted { geometry, attributes, other, source_id, repair })
+    }
+
+    /// The record's id in its source: as the reader found it, but for a record that was refused once, whose remarks say what it
+    /// was; its number in the file of refused ones means nothing.
+    pub fn source_id(&self, found: Option<&str>, values: &[Value]) -> Option<String> {
+        match self.columns.iter().position(|column| column.name == ID_COLUMN) {
+            Some(i) => values.get(i).filter(|id| !id.is_null()).map(shown),
+            None => found.map(str::to_owned),
+        }
     }
 }
 
@@ -260,6 +264,10 @@ mod tests {
         let fitted = fit.fit(&raw(&["H-1".into(), "node/7".into(), "wrong".into()])).unwrap();
         assert_eq!((fitted.source_id.as_deref(), fitted.other), (Some("node/7"), None));
         assert_eq!(fit.unknown().count(), 0);
+        // One whose source had no ids: the number of its row among the refused is none.
+        let mut without = raw(&["H-1".into(), Value::Null, "wrong".into()]);
+        without.source_id = Some("3".into());
+        assert_eq!(fit.fit(&without).unwrap().source_id, None);
     }
 
     #[test]

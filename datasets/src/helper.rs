@@ -24,6 +24,9 @@ pub enum HelperError {
     Died { how: String },
     #[error(transparent)]
     Pipe(PipeError),
+    /// Whoever waited for the helper has given up.
+    #[error("no longer waited for")]
+    Stopped,
     /// The file cannot be read, and the helper says why.
     #[error("{}: {}", .0.key, .0.detail)]
     Refused(Fail),
@@ -35,6 +38,10 @@ pub struct Request {
     /// Code or WKT of the coordinate system, where the operator names it.
     pub crs: Option<String>,
     pub accept_shift_m: Option<f64>,
+    /// The file has north or latitude first.
+    pub swap_axes: bool,
+    /// Encoding of texts that are not UTF-8, where the operator names it.
+    pub encoding: Option<String>,
     /// Walk each layer first, so that its extent is true.
     pub exact_extent: bool,
     /// Layers' heads, without their features.
@@ -95,6 +102,12 @@ impl Helper {
         if let Some(metres) = &accepted {
             all.extend::<[&OsStr; 2]>(["--accept-shift".as_ref(), metres.as_ref()]);
         }
+        if request.swap_axes {
+            all.push("--swap-axes".as_ref());
+        }
+        if let Some(encoding) = &request.encoding {
+            all.extend::<[&OsStr; 2]>(["--encoding".as_ref(), encoding.as_ref()]);
+        }
         all.push(file.as_ref());
         let (process, stdout) = self.process(&all)?;
         let mut stream = Stream { process, pipe: PipeReader::new(BufReader::with_capacity(256 << 10, stdout)), hello: None };
@@ -130,6 +143,11 @@ impl Stream {
 
     pub fn process_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Length of the frame that the last event came in.
+    pub fn frame_bytes(&self) -> usize {
+        self.pipe.frame_bytes()
     }
 
     /// Asks for layers, by their place in [`Hello::layers`].

@@ -1,6 +1,7 @@
 //! Foreign files become features: what the helper streams is checked, fitted to a class, or refused with a reason.
 #![doc = include_str!("../README.md")]
 
+pub mod ahead;
 pub mod convert;
 pub mod fit;
 pub mod helper;
@@ -15,6 +16,7 @@ pub mod skipped;
 mod testing;
 pub mod write;
 
+pub use ahead::Ahead;
 pub use fit::{Fit, Fitted, class_of_layer};
 pub use helper::{Helper, HelperError, Request, Stream};
 pub use project::Projector;

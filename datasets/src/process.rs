@@ -22,6 +22,8 @@ impl Process {
         let mut command = Command::new(program);
         command.args(args);
         command.env_clear().envs(HANDED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        // A group of its own: Ctrl-C is the parent's to answer, the helper ends with it.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| HelperError::NotStarted { program: program.to_owned(), source })?;
         let stdout = child.stdout.take().expect("asked for");

@@ -53,6 +53,8 @@ pub enum Reason {
     /// The coordinate operation has no answer for a vertex.
     NoTransformation(String),
     TooLarge,
+    /// A text that is not UTF-8, and no encoding was named in which it could be read.
+    Encoding,
     /// The same key stands on an earlier record of the same file.
     KeyTwice(String),
     /// The file is damaged from this record on: nothing behind it could be read.
@@ -77,13 +79,14 @@ impl Reason {
             Self::Unconvertible { .. } => "unconvertible",
             Self::NoTransformation(_) => "no_transformation",
             Self::TooLarge => "too_large",
+            Self::Encoding => "encoding",
             Self::KeyTwice(_) => "key_twice",
             Self::Other(_) => "other",
         }
     }
 
     /// Every key, for the test that each has its sentences.
-    pub const KEYS: [&'static str; 15] = [
+    pub const KEYS: [&'static str; 16] = [
         "no_geometry",
         "unreadable_geometry",
         "empty_geometry",
@@ -97,6 +100,7 @@ impl Reason {
         "unconvertible",
         "no_transformation",
         "too_large",
+        "encoding",
         "key_twice",
         "other",
     ];
@@ -112,6 +116,7 @@ impl Reason {
             "broke_off" => Self::BrokeOff(detail),
             "no_transformation" => Self::NoTransformation(detail),
             "too_large" => Self::TooLarge,
+            "encoding" => Self::Encoding,
             _ => Self::Other(if detail.is_empty() { key.to_owned() } else { format!("{key}: {detail}") }),
         }
     }
@@ -119,7 +124,7 @@ impl Reason {
     /// What fills the sentence: names and values, in no language.
     pub fn values(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::NoGeometry | Self::EmptyGeometry | Self::NotFinite | Self::Degenerate | Self::TooLarge => vec![],
+            Self::NoGeometry | Self::EmptyGeometry | Self::NotFinite | Self::Degenerate | Self::TooLarge | Self::Encoding => vec![],
             Self::UnreadableGeometry(detail)
             | Self::UnsupportedGeometry(detail)
             | Self::BrokeOff(detail)
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_the_helper_says_keeps_its_key() {
-        for key in ["no_geometry", "unreadable_geometry", "empty_geometry", "not_finite", "no_transformation", "too_large"] {
+        for key in ["no_geometry", "unreadable_geometry", "empty_geometry", "not_finite", "no_transformation", "too_large", "encoding"] {
             assert_eq!(Reason::from_helper(key, "x".into()).key(), key);
         }
         assert_eq!(Reason::from_helper("new_thing", "x".into()), Reason::Other("new_thing: x".into()));

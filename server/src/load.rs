@@ -4,10 +4,12 @@
 //! own, and written as a chain of revisions. One bad record never costs the file: it is listed, with what to do about
 //! it, and written to `refused/` in the city's folder, ready to be corrected and loaded.
 
+mod changes;
 mod city;
 mod features;
 mod hash;
 mod heights;
+mod interrupt;
 mod patience;
 mod plan;
 mod progress;
@@ -20,6 +22,7 @@ use city::City;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::{Helper, Request};
 use citytwin_store::{LoadState, Store};
+use interrupt::{Interrupt, Interrupted};
 use progress::tell;
 use std::path::{Path, PathBuf};
 
@@ -27,9 +30,11 @@ use std::path::{Path, PathBuf};
 ///
 /// Layers whose name is a class of the catalogue (id, Chinese or English) go there; any other needs --class or --as.
 /// Fields are matched to attributes by id, Chinese or English name; what the class does not know is kept beside them.
-/// Read are GeoPackage, GeoJSON, GeoJSON sequences, FlatGeobuf, shapefiles, MapInfo files and CSV; GeoTIFF, ASCII grids
-/// and SRTM tiles become the city's terrain. The city is made by the first load. Loading a file again changes nothing;
-/// a changed file updates by its key: `code`, else the source's own id, else what the record says.
+/// Read are GeoPackage, shapefiles, file geodatabases (the .gdb folder), GeoJSON and its sequences, TopoJSON, Esri JSON,
+/// FlatGeobuf, MapInfo files, KML and KMZ, GML, GPX, OpenStreetMap (PBF and XML) and CSV; GeoTIFF, ASCII grids and SRTM tiles
+/// become the city's terrain. The city is made by the first load. Loading a file again changes nothing; a changed file
+/// updates by its key: `code`, else the source's own id, else what the record says. Ctrl-C is safe at any time: what has landed
+/// stays, the same command goes on.
 ///
 /// Exit codes: 0 done; 1 done, with refusals (listed, and kept in DIR/refused/); 2 not done.
 #[derive(clap::Args)]
@@ -38,10 +43,12 @@ Examples:
   citytwin load demo.gpkg --city shifan
   citytwin load hydrants.geojson --class hydrant --city shifan
   citytwin load trees.shp --as trees --crs EPSG:4547 --city shifan
+  citytwin load centre.osm.pbf --as osm --city shifan       one collection per layer: osm_points, osm_lines, …
+  citytwin load --changes 3 --to load3.gpkg --city shifan   before and after of load 3
   citytwin load --list --city shifan")]
 pub struct Args {
     /// Files to load, in this order
-    #[arg(value_name = "PATH", required_unless_present = "list")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["list", "changes"])]
     paths: Vec<PathBuf>,
     /// The city's folder; it holds city.toml and city.gpkg
     #[arg(long, value_name = "DIR")]
@@ -52,12 +59,19 @@ pub struct Args {
     /// The class of the catalogue that the layer is loaded into
     #[arg(long, value_name = "CLASS", conflicts_with = "own")]
     class: Option<String>,
-    /// Keep the layer as a collection of its own, with the schema that it has (a-z, 0-9, _)
+    /// Keep the layer as a collection of its own, with the schema that it has (a-z, 0-9, _); of several layers each gets its
+    /// own, NAME_LAYER
     #[arg(long = "as", id = "own", value_name = "NAME")]
     own: Option<String>,
     /// Coordinate system of the file, where it names none or a wrong one: EPSG:N, WKT, or a .prj file
     #[arg(long, value_name = "CRS")]
     crs: Option<String>,
+    /// The file has latitude or northing first
+    #[arg(long)]
+    swap_axes: bool,
+    /// Encoding of texts that are not UTF-8, such as GBK [default: what the file says]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
     /// Accept a transformation of this stated accuracy, in metres, or a guess [default: 2 m, no guess]
     #[arg(long, value_name = "METRES")]
     accept_shift: Option<f64>,
@@ -76,6 +90,12 @@ pub struct Args {
     /// Show all loads of the city instead
     #[arg(long, conflicts_with = "paths")]
     list: bool,
+    /// Write what a load changed, before and after, as layers of a GeoPackage (--to) instead
+    #[arg(long, value_name = "ID", conflicts_with_all = ["paths", "list"], requires = "to")]
+    changes: Option<i64>,
+    /// The file for --changes
+    #[arg(long, value_name = "FILE.gpkg", requires = "changes")]
+    to: Option<PathBuf>,
     /// Name of a new city [default: the folder's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -91,18 +111,37 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     if args.list {
         return list(&args.city, lang);
     }
+    if let (Some(id), Some(to)) = (args.changes, &args.to) {
+        return changes::write(&args.city, id, to, lang);
+    }
     let helper = Helper::find().map_err(|e| words::helper_error(lang, "", e))?;
-    let request = Request { crs: crs_text(args.crs.as_deref(), lang)?, accept_shift_m: args.accept_shift, ..Request::default() };
+    let request = Request {
+        crs: crs_text(args.crs.as_deref(), lang)?,
+        accept_shift_m: args.accept_shift,
+        swap_axes: args.swap_axes,
+        encoding: args.encoding.clone(),
+        ..Request::default()
+    };
+    let interrupt = Interrupt::listen();
     let mut city = City::at(&args.city, &args, lang)?;
     let mut outcome = Outcome::Done;
     for path in with_companions(&args.paths) {
-        let task = Task { args: &args, lang, helper: &helper, request: &request, path: &path };
+        let task = Task { args: &args, lang, helper: &helper, request: &request, interrupt: &interrupt, path: &path };
         let result = if heights::is_grid(&path) { heights::load(&task, &mut city) } else { features::load(&task, &mut city) };
+        if let Some(Interrupted(said)) = result.as_ref().err().and_then(|error| error.downcast_ref()) {
+            eprintln!("{said}");
+            return Ok(Outcome::NotDone);
+        }
+        // A wait that was given up, or whatever else came of the operator's word, ends the rest too.
+        let stop = result.is_err() && interrupt.asked();
         let this = result.unwrap_or_else(|error| {
             eprintln!("{}", say(lang, "load.file_failed", &[("file", &path.display()), ("reason", &crate::trouble::said(lang, &error))]));
             Outcome::NotDone
         });
         outcome = worse(outcome, this);
+        if stop {
+            break;
+        }
     }
     Ok(outcome)
 }
@@ -113,6 +152,7 @@ pub(crate) struct Task<'a> {
     lang: Lang,
     helper: &'a Helper,
     request: &'a Request,
+    interrupt: &'a Interrupt,
     path: &'a Path,
 }
 

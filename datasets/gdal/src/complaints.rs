@@ -23,6 +23,8 @@ pub fn catch() {
         }
         let mut kept = COMPLAINTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if kept.len() < KEPT {
+            // What GDAL's own programs could be told to do about it helps nobody here.
+            let text = text.split_once(". To avoid").map_or(text, |(said, _)| said);
             kept.push(Complaint { failure, text: text.chars().take(300).collect() });
         }
     });

@@ -3,7 +3,11 @@
 //! CGCS2000 and WGS 84 degrees are taken as they are (they part by centimetres). Their projections are undone.
 //! Any other datum goes through an operation that PROJ knows, to WGS 84, with ballpark guesses off: it counts only
 //! if its area of use holds the whole layer and its stated accuracy is 2 m or better. Heights are never touched.
+//!
+//! Coordinates that cannot be what they are said to be (axes swapped, a zone's number before the eastings, metres for
+//! degrees) are refused as a layer, with the options that would make sense of them.
 
+use crate::offer;
 use crate::proj::{Object, Proj};
 use citytwin_datasets::pipe::{CrsUse, CrsWay, Fail};
 use citytwin_model::{Bounds, Geometry, Position};
@@ -19,23 +23,28 @@ pub struct Transform<'a> {
     area: Option<Bounds>,
     /// The operation as PROJ writes it, axes as the systems define them: what the warper of grids wants.
     pub pipeline: Option<String>,
+    /// The operator said that x and y are exchanged.
+    swap: bool,
 }
 
 impl<'a> Transform<'a> {
-    fn same(used: CrsUse) -> Self {
-        Self { used, operation: None, area: None, pipeline: None }
+    fn same(used: CrsUse, swap: bool) -> Self {
+        Self { used, operation: None, area: None, pipeline: None, swap }
     }
 
-    fn by(used: CrsUse, operation: &Object<'a>) -> Result<Self, Fail> {
+    fn by(used: CrsUse, operation: &Object<'a>, swap: bool) -> Result<Self, Fail> {
         let pipeline = operation.pipeline();
         match operation.x_first() {
-            Some(operation) => Ok(Self { used, operation: Some(operation), area: None, pipeline }),
+            Some(operation) => Ok(Self { used, operation: Some(operation), area: None, pipeline, swap }),
             None => Err(Fail { key: "crs_no_operation".into(), detail: used.source }),
         }
     }
 
     /// Moves every vertex; `Err` with the first one that has no answer.
     pub fn apply(&self, geometry: &mut Geometry) -> Result<(), Position> {
+        if self.swap {
+            geometry.for_each_vertex_mut(|p| (p.lon, p.lat) = (p.lat, p.lon));
+        }
         let Some(operation) = &self.operation else { return Ok(()) };
         let n = geometry.vertex_count();
         let (mut x, mut y) = (Vec::with_capacity(n), Vec::with_capacity(n));
@@ -111,51 +120,90 @@ pub struct Said {
     pub crs: Option<String>,
     /// `--accept-shift METRES`: an operation as bad as this will do, even a guess.
     pub accept_shift_m: Option<f64>,
+    /// `--swap-axes`: what the file has as x is north or latitude.
+    pub swap_axes: bool,
 }
 
-/// Boxes of a layer in its own units.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Where a layer lies, in its own units.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Extents {
-    /// Of every record.
+    /// Box of every record.
     pub whole: Bounds,
     /// Of all but the outermost: one wild coordinate must not cost the layer.
     pub most: Bounds,
+    /// Middles of records, some of them, evenly.
+    pub sample: Vec<(f64, f64)>,
 }
 
-/// Chooses the way. `file_crs` is the layer's own, as WKT; `extents` are asked for only when an operation depends on them.
-pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extents: impl FnOnce() -> Extents) -> Result<Transform<'a>, Fail> {
+impl Extents {
+    /// Of what fills a box.
+    pub fn of(whole: Bounds) -> Self {
+        let sample = if whole.is_empty() { vec![] } else { vec![(whole.west, whole.south), (whole.east, whole.north)] };
+        Self { whole, most: whole, sample }
+    }
+}
+
+/// Where the boxes come from: the second way walks the layer.
+pub struct Boxes<'a> {
+    /// As the file announces it, perhaps empty, perhaps no longer true.
+    pub announced: &'a dyn Fn() -> Bounds,
+    pub walked: &'a dyn Fn() -> Extents,
+}
+
+/// Systems of the design that are not read yet, by the names that they will have.
+const LATER: [&str; 3] = ["gcj02", "bd09", "local:"];
+/// How far east and north beyond its zone a projection is still believed: survey areas overlap.
+const ROOM_DEG: (f64, f64) = (2.0, 5.0);
+
+/// Chooses the way. `file_crs` is the layer's own, as WKT.
+pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &Boxes) -> Result<Transform<'a>, Fail> {
     let fail = |key: &str, detail: String| Fail { key: key.to_owned(), detail };
+    let missing = |name: String| match offer::offers(&(boxes.walked)().most) {
+        offers if offers.is_empty() => fail("crs_missing", name),
+        offers => fail("crs_missing_offer", offers.join(" | ")),
+    };
     let given = said.crs.is_some();
-    let definition = said.crs.as_deref().or(file_crs).ok_or_else(|| fail("crs_missing", String::new()))?;
+    if let Some(name) = said.crs.as_ref().filter(|crs| LATER.iter().any(|later| crs.to_lowercase().starts_with(later))) {
+        return Err(fail("crs_later", name.clone()));
+    }
+    let Some(definition) = said.crs.as_deref().or(file_crs) else { return Err(missing(String::new())) };
+    let definition = &with_authority(definition);
     let shown: String = definition.chars().take(120).collect();
     let crs = proj.crs(definition).ok_or_else(|| fail("crs_unknown", shown))?;
     let bound = crs.is_bound().then(|| proj.crs(definition)).flatten();
     let whole_code = crs.code();
     let crs = crs.horizontal();
     if crs.is_engineering() {
-        return Err(fail("crs_missing", crs.name()));
+        return Err(missing(crs.name()));
     }
     let source = whole_code.or_else(|| crs.code()).unwrap_or_else(|| crs.name());
     let reference = |code: &str| proj.crs(code).expect("PROJ's database knows EPSG:4326 and EPSG:4490; is proj.db installed?");
     let (cgcs2000, wgs84) = (reference("EPSG:4490"), reference("EPSG:4326"));
 
     if crs.same_as(&cgcs2000) || crs.same_as(&wgs84) {
-        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same }));
+        // CGCS2000 is China's; whoever says so by name may have it elsewhere.
+        let area = if given || !crs.same_as(&cgcs2000) { None } else { cgcs2000.area_of_use() };
+        plausible(&source, boxes, false, |own| area.unwrap_or(Bounds::WORLD).contains(own))?;
+        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same }, said.swap_axes));
     }
     let beneath = crs.geodetic().map(Object::horizontal).ok_or_else(|| fail("crs_unknown", source.clone()))?;
+    let area = crs.area_of_use().filter(|a| a.west <= a.east).map(|a| a.grown(ROOM_DEG.0, ROOM_DEG.1));
+    let believed = |degrees: &Bounds| !degrees.is_empty() && area.unwrap_or(Bounds::WORLD).contains(degrees);
     for target in [&cgcs2000, &wgs84] {
         if crs.is_projected() && beneath.same_as(target) {
             let found = proj.operations(&crs, target, None, false).into_iter().find(|o| o.is_usable() && !o.is_ballpark());
             let operation = found.ok_or_else(|| fail("crs_no_operation", source.clone()))?;
             let way = CrsWay::Unprojected { operation: operation.name() };
-            return Transform::by(CrsUse { source, given, way }, &operation);
+            let transform = Transform::by(CrsUse { source: source.clone(), given, way }, &operation, said.swap_axes)?;
+            plausible(&source, boxes, true, |own| believed(&transform.bounds(own)))?;
+            return Ok(transform);
         }
     }
 
     // Another datum: the area decides, so the box is needed, roughly, in degrees of that datum.
-    let Extents { whole, most } = extents();
+    let Extents { whole, most, .. } = (boxes.walked)();
     if whole.is_empty() {
-        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same })); // no vertex at all
+        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same }, said.swap_axes)); // no vertex at all
     }
     let down = if crs.is_projected() {
         let down = proj.operations(&crs, &beneath, None, false).into_iter().find_map(|o| o.x_first());
@@ -164,6 +212,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extents: 
         None
     };
     let degrees = |own: &Bounds| down.as_ref().map_or(*own, |down| moved_bounds(down, own));
+    plausible(&source, boxes, false, |own| believed(&degrees(own)))?;
     let limit = said.accept_shift_m.unwrap_or(ACCURACY_LIMIT_M);
     let published = |own: &Bounds| -> Result<(Object<'a>, Bounds), Fail> {
         let area = degrees(own);
@@ -188,7 +237,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extents: 
     };
     let transformed = |operation: &Object<'a>| {
         let way = CrsWay::Transformed { operation: operation.name(), accuracy_m: operation.accuracy_m() };
-        Transform::by(CrsUse { source: source.clone(), given, way }, operation)
+        Transform::by(CrsUse { source: source.clone(), given, way }, operation, said.swap_axes)
     };
     let refused = match published(&whole) {
         Ok((operation, _)) => return transformed(&operation),
@@ -208,6 +257,42 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, extents: 
     Err(refused)
 }
 
+/// Refuses a layer most records of which cannot lie where its system says, if something else would make sense of them, or
+/// if `strict`. A few such records are refused one by one.
+fn plausible(source: &str, boxes: &Boxes, strict: bool, fits: impl Fn(&Bounds) -> bool) -> Result<(), Fail> {
+    let announced = (boxes.announced)();
+    if !announced.is_empty() && fits(&announced) {
+        return Ok(());
+    }
+    let Extents { whole, most, sample } = (boxes.walked)();
+    let half_fit = |turn: fn(&Bounds) -> Bounds| {
+        let fitting = sample.iter().filter(|(x, y)| fits(&turn(&Bounds::new(*x, *y, *x, *y)))).count();
+        2 * fitting >= sample.len()
+    };
+    if whole.is_empty() || fits(&whole) || half_fit(|b| *b) {
+        return Ok(());
+    }
+    let fail = |key: &str, detail: String| Err(Fail { key: key.to_owned(), detail });
+    if half_fit(offer::swapped) {
+        return fail("crs_swapped", source.to_owned());
+    }
+    let offers: Vec<String> = offer::offers(&most).into_iter().filter(|offer| !offer.ends_with(source)).collect();
+    if !offers.is_empty() {
+        return fail("crs_other", format!("{source} → {}", offers.join(" | ")));
+    }
+    if strict {
+        return fail("crs_outside", format!("{source}: {:.3} {:.3} … {:.3} {:.3}", most.west, most.south, most.east, most.north));
+    }
+    Ok(())
+}
+
+/// `4547` is what people write for `EPSG:4547`.
+fn with_authority(definition: &str) -> String {
+    let definition = definition.trim();
+    let is_number = !definition.is_empty() && definition.bytes().all(|b| b.is_ascii_digit());
+    if is_number { format!("EPSG:{definition}") } else { definition.to_owned() }
+}
+
 #[cfg(test)]
 #[allow(clippy::inconsistent_digit_grouping, reason = "vectors as the registry prints them")]
 mod tests {
@@ -220,9 +305,10 @@ mod tests {
 
     fn way_accepting(crs: &str, at: (f64, f64), accept_shift_m: Option<f64>) -> Result<(CrsUse, Position), String> {
         let proj = Proj::new();
-        let said = Said { crs: None, accept_shift_m };
-        let whole = Bounds::new(at.0 - 1e-3, at.1 - 1e-3, at.0 + 1e-3, at.1 + 1e-3);
-        let transform = choose(&proj, Some(crs), &said, || Extents { whole, most: whole }).map_err(|fail| fail.key)?;
+        let said = Said { accept_shift_m, ..Said::default() };
+        let around = Bounds::new(at.0 - 1e-3, at.1 - 1e-3, at.0 + 1e-3, at.1 + 1e-3);
+        let boxes = Boxes { announced: &|| Bounds::EMPTY, walked: &|| Extents::of(around) };
+        let transform = choose(&proj, Some(crs), &said, &boxes).map_err(|fail| fail.key)?;
         let mut geometry = Geometry::with_z(Shape::Point(Position::new(at.0, at.1, 12.5)));
         transform.apply(&mut geometry).map_err(|p| format!("{p:?}"))?;
         Ok((transform.used, geometry.points()[0]))
@@ -292,8 +378,9 @@ mod tests {
     fn one_wild_coordinate_does_not_cost_the_layer() {
         let proj = Proj::new();
         let most = Bounds::new(154_000.0, 462_000.0, 156_000.0, 464_000.0);
-        let extents = || Extents { whole: Bounds::new(0.0, 0.0, 9e6, 9e6), most };
-        let transform = choose(&proj, Some("EPSG:28992"), &Said::default(), extents).map_err(|f| f.key).unwrap();
+        let extents = || Extents { whole: Bounds::new(0.0, 0.0, 9e6, 9e6), ..Extents::of(most) };
+        let boxes = Boxes { announced: &|| Bounds::EMPTY, walked: &extents };
+        let transform = choose(&proj, Some("EPSG:28992"), &Said::default(), &boxes).map_err(|f| f.key).unwrap();
         let at = |x, y| transform.apply(&mut Geometry::flat(Shape::Point(Position::new(x, y, 0.0))));
         assert_eq!(at(155_000.0, 463_000.0), Ok(()));
         assert!(at(9e6, 9e6).is_err(), "the wild record is refused, the operation was not made for it");
@@ -303,10 +390,126 @@ mod tests {
     fn a_local_grid_or_nonsense_is_no_place_on_earth() {
         assert_eq!(way("LOCAL_CS[\"site grid\",UNIT[\"metre\",1]]", (1.0, 2.0)).unwrap_err(), "crs_missing");
         assert_eq!(way("EPSG:99999", (1.0, 2.0)).unwrap_err(), "crs_unknown");
+        assert_eq!(failed(None, &Said::default(), (1.0, 2.0)).key, "crs_missing");
+    }
+
+    fn failed(file_crs: Option<&str>, said: &Said, (x, y): (f64, f64)) -> Fail {
         let proj = Proj::new();
-        assert_eq!(
-            choose(&proj, None, &Said::default(), || Extents { whole: Bounds::EMPTY, most: Bounds::EMPTY }).err().map(|f| f.key),
-            Some("crs_missing".into())
-        );
+        let boxes = Boxes { announced: &|| Bounds::EMPTY, walked: &|| Extents::of(Bounds::new(x, y, x + 1e-3, y + 1e-3)) };
+        choose(&proj, file_crs, said, &boxes).err().unwrap_or(Fail { key: "chosen".into(), detail: String::new() })
+    }
+
+    #[test]
+    fn a_missing_system_is_offered_where_the_numbers_speak() {
+        for (at, offer) in [
+            ((116.4, 39.9), "--crs EPSG:4490"),
+            ((39.9, 116.4), "--swap-axes --crs EPSG:4490"),
+            ((38_505_952.2461, 2_493_940.8014), "--crs EPSG:4526"),
+            ((2_493_940.8014, 38_505_952.2461), "--swap-axes --crs EPSG:4526"),
+        ] {
+            let fail = failed(None, &Said::default(), at);
+            assert_eq!((fail.key.as_str(), fail.detail.as_str()), ("crs_missing_offer", offer), "{at:?}");
+        }
+    }
+
+    #[test]
+    fn coordinates_that_cannot_be_what_they_are_said_to_be_are_refused_with_an_offer() {
+        for (crs, at, key, offer) in [
+            ("EPSG:4326", (39.9, 116.4), "crs_swapped", ""),
+            // Within ±90° either way, but not in China.
+            ("EPSG:4490", (43.8, 87.6), "crs_swapped", ""),
+            ("EPSG:4326", (38_505_952.0, 2_493_940.0), "crs_other", "--crs EPSG:4526"),
+            ("EPSG:4326", (12_958_034.0, 4_853_597.0), "crs_other", "--crs EPSG:3857"),
+            ("EPSG:4547", (38_505_952.0, 2_493_940.0), "crs_other", "--crs EPSG:4526"),
+            ("EPSG:4547", (2_493_940.0, 505_952.0), "crs_swapped", ""),
+            ("EPSG:4526", (2_493_940.0, 38_505_952.0), "crs_swapped", ""),
+            ("EPSG:4547", (114.0, 30.0), "crs_other", "--crs EPSG:4490"),
+            ("EPSG:28992", (463_000.0, 155_000.0), "crs_swapped", ""),
+            ("EPSG:4547", (9e7, 9e7), "crs_outside", ""),
+        ] {
+            let fail = failed(Some(crs), &Said::default(), at);
+            assert!(fail.key == key && fail.detail.contains(offer), "{crs} {at:?}: {fail:?}");
+        }
+        // What the operator says by name is not argued with where it can be.
+        assert_eq!(failed(None, &Said { crs: Some("EPSG:4490".into()), ..Said::default() }, (43.8, 87.6)).key, "chosen");
+        assert_eq!(failed(Some("EPSG:4326"), &Said::default(), (139.7, 35.7)).key, "chosen");
+    }
+
+    #[test]
+    fn swapped_axes_are_swapped_back_when_the_operator_says_so() {
+        let proj = Proj::new();
+        let said = Said { crs: Some("4547".into()), swap_axes: true, ..Said::default() };
+        // As the layer gives it when the operator has spoken: exchanged already.
+        let boxes =
+            Boxes { announced: &|| Bounds::EMPTY, walked: &|| Extents::of(Bounds::new(505_952.0, 2_493_940.0, 505_953.0, 2_493_941.0)) };
+        let transform = choose(&proj, None, &said, &boxes).map_err(|f| f.key).unwrap();
+        let mut geometry = Geometry::with_z(Shape::Point(Position::new(2_493_940.8014, 505_952.2461, 12.5)));
+        transform.apply(&mut geometry).unwrap();
+        assert_near(geometry.points()[0], 114.057_865, 22.543_096, 0.001);
+    }
+
+    #[test]
+    fn systems_that_come_later_are_named() {
+        for name in ["gcj02", "BD09", "local:shifan"] {
+            assert_eq!(failed(None, &Said { crs: Some(name.into()), ..Said::default() }, (116.0, 30.0)).key, "crs_later", "{name}");
+        }
+    }
+
+    /// Gauss–Krüger forward by Krüger's series to n⁴ (exact to 0.1 mm within a zone): what a surveyor's own program does.
+    fn gauss_krueger(lon: f64, lat: f64, central: f64) -> (f64, f64) {
+        let (a, f) = (6_378_137.0, 1.0 / 298.257_222_101);
+        let n: f64 = f / (2.0 - f);
+        let radius = a / (1.0 + n) * (1.0 + n.powi(2) / 4.0 + n.powi(4) / 64.0);
+        let alpha = [
+            n / 2.0 - 2.0 / 3.0 * n.powi(2) + 5.0 / 16.0 * n.powi(3) + 41.0 / 180.0 * n.powi(4),
+            13.0 / 48.0 * n.powi(2) - 3.0 / 5.0 * n.powi(3) + 557.0 / 1440.0 * n.powi(4),
+            61.0 / 240.0 * n.powi(3) - 103.0 / 140.0 * n.powi(4),
+            49_561.0 / 161_280.0 * n.powi(4),
+        ];
+        let (phi, lambda) = (lat.to_radians(), (lon - central).to_radians());
+        let e = 2.0 * n.sqrt() / (1.0 + n);
+        let t = (phi.sin().atanh() - e * (e * phi.sin()).atanh()).sinh();
+        let (xi, eta) = (t.atan2(lambda.cos()), (lambda.sin() / (1.0 + t * t).sqrt()).atanh());
+        let (mut x, mut y) = (xi, eta);
+        for (j, alpha) in (1..).zip(alpha) {
+            let k = 2.0 * f64::from(j);
+            x += alpha * (k * xi).sin() * (k * eta).cosh();
+            y += alpha * (k * xi).cos() * (k * eta).sinh();
+        }
+        (500_000.0 + radius * y, radius * x)
+    }
+
+    #[test]
+    fn every_zone_of_cgcs2000_is_undone_with_and_without_its_number() {
+        let (proj, mut tried) = (Proj::new(), 0);
+        let families: [(u32, i32, i32, f64, bool); 4] =
+            [(4513, 25, 45, 3.0, true), (4534, 25, 45, 3.0, false), (4491, 13, 23, 6.0, true), (4502, 13, 23, 6.0, false)];
+        for (first, from, to, width, numbered) in families {
+            for zone in from..=to {
+                let central = if width == 3.0 { 3.0 * f64::from(zone) } else { 6.0 * f64::from(zone) - 3.0 };
+                let code = first + (zone - from) as u32;
+                // Where there is land, or sea of China, in that zone.
+                let area = proj.crs(&format!("EPSG:{code}")).unwrap().area_of_use().unwrap();
+                for (away, lat) in [(-width / 2.0, area.south), (0.0, area.centre().lat), (width / 2.0, area.north)] {
+                    let lon = (central + away).clamp(area.west - 1.0, area.east + 1.0);
+                    let (east, north) = gauss_krueger(lon, lat, central);
+                    let east = if numbered { east + 1e6 * f64::from(zone) } else { east };
+                    let (used, p) = way(&format!("EPSG:{code}"), (east, north)).unwrap_or_else(|why| panic!("EPSG:{code}: {why}"));
+                    assert!(matches!(used.way, CrsWay::Unprojected { .. }), "{used:?}");
+                    assert_near(p, lon, lat, 0.001);
+                    tried += 1;
+                }
+            }
+        }
+        assert_eq!(tried, 3 * 64);
+    }
+
+    /// As ArcGIS writes it beside a shapefile.
+    #[test]
+    fn a_prj_file_of_a_zone_is_known() {
+        let prj = r#"PROJCS["CGCS2000_3_Degree_GK_CM_114E",GEOGCS["GCS_China_Geodetic_Coordinate_System_2000",DATUM["D_China_2000",SPHEROID["CGCS2000",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Gauss_Kruger"],PARAMETER["False_Easting",500000.0],PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",114.0],PARAMETER["Scale_Factor",1.0],PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]"#;
+        let (used, p) = way(prj, (505_952.2461, 2_493_940.8014)).unwrap();
+        assert!(matches!(used.way, CrsWay::Unprojected { .. }), "{used:?}");
+        assert_near(p, 114.057_865, 22.543_096, 0.001);
     }
 }

@@ -1,5 +1,6 @@
 //! A feature's geometry, out of GDAL's hands into ours.
 
+use citytwin_datasets::pipe::Kind;
 use citytwin_model::{Geometry, wkb};
 use gdal_sys::{OGRGeometryH, OGRwkbByteOrder, OGRwkbGeometryType as Type};
 
@@ -27,6 +28,11 @@ pub unsafe fn take(handle: OGRGeometryH, buffer: &mut Vec<u8>) -> Result<Taken, 
     // SAFETY: all calls below only look at the live geometry; what is made here is freed here.
     unsafe {
         let handle = unwrap_collections(handle)?;
+        if let Some(multi) = merged(handle) {
+            let taken = if multi.is_null() { Err(Refused("unreadable_geometry", String::new())) } else { take(multi, buffer) };
+            gdal_sys::OGR_G_DestroyGeometry(multi);
+            return taken;
+        }
         if gdal_sys::OGR_G_IsEmpty(handle) != 0 {
             return Err(Refused("empty_geometry", String::new()));
         }
@@ -57,6 +63,7 @@ unsafe fn unwrap_collections(mut handle: OGRGeometryH) -> Result<OGRGeometryH, R
                 Type::wkbGeometryCollection => match gdal_sys::OGR_G_GetGeometryCount(handle) {
                     0 => return Err(Refused("empty_geometry", String::new())),
                     1 => handle = gdal_sys::OGR_G_GetGeometryRef(handle, 0),
+                    _ if kind_of_collection(handle).is_some() => return Ok(handle),
                     _ => return Err(Refused("unsupported_geometry", name(handle))),
                 },
                 Type::wkbPolyhedralSurface | Type::wkbTIN | Type::wkbTriangle => return Err(Refused("unsupported_geometry", name(handle))),
@@ -65,6 +72,46 @@ unsafe fn unwrap_collections(mut handle: OGRGeometryH) -> Result<OGRGeometryH, R
         }
     }
     Err(Refused("unsupported_geometry", "GEOMETRYCOLLECTION".to_owned()))
+}
+
+/// A collection of nothing but lines, or nothing but areas, is a multi by another name; one of a single part is that part.
+///
+/// # Safety
+/// `handle` is a live geometry.
+pub unsafe fn kind_of_collection(handle: OGRGeometryH) -> Option<Kind> {
+    // SAFETY: parts live as long as their collection.
+    unsafe {
+        if gdal_sys::OGR_GT_Flatten(gdal_sys::OGR_G_GetGeometryType(handle)) != Type::wkbGeometryCollection {
+            return None;
+        }
+        if gdal_sys::OGR_G_GetGeometryCount(handle) == 1 {
+            let part = gdal_sys::OGR_G_GetGeometryRef(handle, 0);
+            return match crate::layer::kinds_of(gdal_sys::OGR_G_GetGeometryType(part))[..] {
+                [kind] => Some(kind),
+                _ => kind_of_collection(part),
+            };
+        }
+        let mut kinds = (0..gdal_sys::OGR_G_GetGeometryCount(handle)).map(|i| {
+            match gdal_sys::OGR_GT_Flatten(gdal_sys::OGR_G_GetGeometryType(gdal_sys::OGR_G_GetGeometryRef(handle, i))) {
+                Type::wkbLineString => Some(Kind::Line),
+                Type::wkbPolygon => Some(Kind::Area),
+                _ => None,
+            }
+        });
+        let first = kinds.next()??;
+        kinds.all(|kind| kind == Some(first)).then_some(first)
+    }
+}
+
+/// The multi that such a collection is; to be freed by the caller.
+unsafe fn merged(handle: OGRGeometryH) -> Option<OGRGeometryH> {
+    // SAFETY: the copy is given away to the call that turns it into another.
+    unsafe {
+        match kind_of_collection(handle)? {
+            Kind::Line => Some(gdal_sys::OGR_G_ForceToMultiLineString(gdal_sys::OGR_G_Clone(handle))),
+            _ => Some(gdal_sys::OGR_G_ForceToMultiPolygon(gdal_sys::OGR_G_Clone(handle))),
+        }
+    }
 }
 
 unsafe fn name(handle: OGRGeometryH) -> String {
@@ -200,6 +247,11 @@ mod tests {
         let t = taken("GEOMETRYCOLLECTION (GEOMETRYCOLLECTION (POINT (1 2)))").unwrap();
         assert!(matches!(t.geometry.shape, Shape::Point(_)));
         assert_eq!(taken("GEOMETRYCOLLECTION (POINT (1 2), POINT (3 4))").unwrap_err().0, "unsupported_geometry");
+        let t = taken("GEOMETRYCOLLECTION (LINESTRING (1 2, 3 4), LINESTRING (5 6, 7 8))").unwrap();
+        assert_eq!(t.geometry.lines().len(), 2);
+        let t = taken("GEOMETRYCOLLECTION (POLYGON ((0 0, 0 1, 1 1, 0 0)), POLYGON ((5 5, 5 6, 6 6, 5 5)))").unwrap();
+        assert_eq!(t.geometry.polygons().len(), 2);
+        assert_eq!(taken("GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (1 2, 3 4))").unwrap_err().0, "unsupported_geometry");
         assert_eq!(taken("TIN (((0 0 0, 0 1 0, 1 1 0, 0 0 0)))").unwrap_err(), Refused("unsupported_geometry", "TIN".into()));
     }
 

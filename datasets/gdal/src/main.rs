@@ -7,24 +7,30 @@ mod complaints;
 mod crs;
 mod formats;
 mod geometry;
+mod layer;
 mod limits;
 mod mistyped;
+mod named;
+mod offer;
+mod osm;
 mod proj;
 mod project;
 mod raster;
 mod read;
+mod sandbox;
+mod survey;
 mod values;
 mod write;
 
 use crate::limits::{Limits, Unwatched, UnwatchedInput};
 use anyhow::{Context, bail};
-use citytwin_datasets::pipe::{Fail, PipeWriter};
+use citytwin_datasets::pipe::{Note, PipeWriter};
 use std::io::{BufWriter, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: citytwin-gdal read FILE [--layer NAME]… [--crs EPSG:N|WKT] [--accept-shift METRES] [--exact-extent] [--heads-only] [--ask]
+const USAGE: &str = "usage: citytwin-gdal read FILE [--layer NAME]… [--crs EPSG:N|WKT] [--accept-shift METRES] [--swap-axes]
+                                 [--encoding NAME] [--exact-extent] [--heads-only] [--ask]
        citytwin-gdal raster FILE [--crs EPSG:N|WKT] [--accept-shift METRES]
        citytwin-gdal write FILE --format NAME --crs EPSG:N|WKT --geometry TYPE [--widths W.D,…]
        citytwin-gdal project --crs EPSG:N|WKT --area=W,S,E,N [--accept-shift METRES]
@@ -62,28 +68,32 @@ fn run() -> anyhow::Result<bool> {
     }
     if args.verb == "project" {
         args.limits.set().context("limits")?;
+        sandbox::shut(&[], None);
         return project::project(&args.read.said, &args.area, stdin().lock(), stdout().lock());
     }
     let file = args.file.context(USAGE)?;
     if args.verb == "write" {
         return write(&file, args.write, args.read.said.crs.context(USAGE)?, args.limits);
     }
-    // An absolute path: no driver takes it for a connection string.
-    let file = file.canonicalize().with_context(|| file.display().to_string())?;
     args.limits.set().context("limits")?;
     complaints::catch();
-    formats::prepare()?;
-    limits::watch(args.limits.silence_secs);
     let out = Unwatched { inner: stdout().lock(), silence_secs: args.limits.silence_secs };
     let mut pipe = PipeWriter::new(BufWriter::with_capacity(64 << 10, out));
-    if !file.is_file() {
-        pipe.hello(&read::hello(String::new(), Vec::new()))?;
-        pipe.fail(&Fail { key: "no_file".into(), detail: file.display().to_string() })?;
-        return Ok(false);
-    }
+    let named = match named::find(&file) {
+        Ok(named) => named,
+        Err(fail) => {
+            pipe.hello(&read::hello(String::new(), Vec::new()))?;
+            pipe.fail(&fail)?;
+            return Ok(false);
+        }
+    };
+    let unlocked = sandbox::shut(&named.belongs, None);
+    formats::prepare()?;
+    limits::watch(args.limits.silence_secs);
+    let remarks: Vec<Note> = unlocked.0.into_iter().map(|detail| Note { key: "not_locked".into(), detail }).collect();
     match args.verb.as_str() {
-        "read" => read::read(&file, &args.read, &mut pipe),
-        "raster" => raster::raster(&file, &args.read.said, &mut pipe),
+        "read" => read::read(&named, &args.read, &remarks, &mut pipe),
+        "raster" => raster::raster(&named.path, &args.read.said, &remarks, &mut pipe),
         other => bail!("{other} is no verb\n{USAGE}"),
     }
 }
@@ -96,6 +106,7 @@ fn write(file: &Path, options: write::WriteOptions, crs: String, limits: Limits)
     let limits = Limits { file_mib: 16 << 20, ..limits };
     limits.set().context("limits")?;
     complaints::catch();
+    sandbox::shut(&[], Some(&folder));
     formats::prepare()?;
     limits::watch(limits.silence_secs);
     let out = Unwatched { inner: stdout().lock(), silence_secs: limits.silence_secs };
@@ -117,7 +128,7 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args>
     let mut parsed = Args {
         verb,
         file: None,
-        read: read::ReadOptions { said: crs::Said::default(), ask: false, layers: Vec::new(), exact_extent: false, heads_only: false },
+        read: read::ReadOptions::default(),
         write: write::WriteOptions::default(),
         area: citytwin_model::Bounds::WORLD,
         limits: Limits::default(),
@@ -128,6 +139,8 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<Args>
             Some("--layer") => parsed.read.layers.push(value()?),
             Some("--crs") => parsed.read.said.crs = Some(value()?),
             Some("--accept-shift") => parsed.read.said.accept_shift_m = Some(value()?.parse().context("--accept-shift wants metres")?),
+            Some("--swap-axes") => parsed.read.said.swap_axes = true,
+            Some("--encoding") => parsed.read.encoding = Some(value()?),
             Some("--exact-extent") => parsed.read.exact_extent = true,
             Some("--heads-only") => parsed.read.heads_only = true,
             Some("--format") => parsed.write.format = value()?,

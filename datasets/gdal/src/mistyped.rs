@@ -4,7 +4,7 @@
 //! the first to 78 and makes the second 0 without a word. So such columns are found by SQLite's own `typeof`, their
 //! odd values fetched as they are, and the column announced with the type that holds them all.
 
-use crate::read::Layer;
+use crate::layer::Layer;
 use citytwin_datasets::pipe::{Fail, Field, FieldType};
 use citytwin_model::Value;
 use gdal_sys::GDALDatasetH;

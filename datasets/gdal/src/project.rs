@@ -2,7 +2,7 @@
 //!
 //! The way is the one that `read` takes from that system, walked backwards: what was loaded from it returns to it.
 
-use crate::crs::{self, Extents, Said};
+use crate::crs::{self, Boxes, Extents, Said};
 use crate::limits;
 use crate::proj::Proj;
 use citytwin_datasets::pipe::Fail;
@@ -48,11 +48,8 @@ fn prepare<'p>(proj: &'p Proj, said: &Said, area: &Bounds) -> Result<(crs::Trans
         wkt1: target.wkt1(),
     };
     // An operation of another datum is chosen by the box in that system's own units.
-    let own = || {
-        let own = crs::own_bounds(proj, definition, area);
-        Extents { whole: own, most: own }
-    };
-    let way = crs::choose(proj, None, said, own)?;
+    let own = crs::own_bounds(proj, definition, area);
+    let way = crs::choose(proj, None, said, &Boxes { announced: &|| own, walked: &|| Extents::of(own) })?;
     let used = way.used.clone();
     Ok((way, system(used)))
 }
@@ -63,7 +60,7 @@ mod tests {
     use citytwin_datasets::pipe::CrsWay;
 
     fn projected(crs: &str, area: Bounds, points: &[(f64, f64)]) -> Result<(System, Vec<(f64, f64)>), Fail> {
-        let said = Said { crs: Some(crs.to_owned()), accept_shift_m: None };
+        let said = Said { crs: Some(crs.to_owned()), ..Said::default() };
         let mut input = Vec::new();
         points::send(points, &mut input).unwrap();
         let mut out = Vec::new();

@@ -4,7 +4,7 @@
 //! by GDAL along the operation that PROJ gave, under the same rule of accuracy as features.
 
 use crate::complaints;
-use crate::crs::{self, Extents, Said};
+use crate::crs::{self, Boxes, Extents, Said};
 use crate::formats;
 use crate::proj::Proj;
 use crate::read::hello;
@@ -20,7 +20,7 @@ use std::ptr;
 /// Cells sent at once.
 const CELLS_A_FRAME: usize = 256 << 10;
 
-pub fn raster(path: &Path, said: &Said, pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<bool> {
+pub fn raster(path: &Path, said: &Said, remarks: &[Note], pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<bool> {
     let options = DatasetOptions {
         open_flags: GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
         allowed_drivers: Some(&formats::RASTER),
@@ -32,11 +32,13 @@ pub fn raster(path: &Path, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
         Err(error) => {
             pipe.hello(&hello(String::new(), Vec::new()))?;
             let detail = complaints::failure(&complaints::take()).unwrap_or_else(|| error.to_string());
-            pipe.fail(&Fail { key: "unreadable".into(), detail })?;
+            let key = formats::known_but_not_read(path).unwrap_or("unreadable");
+            pipe.fail(&Fail { key: key.into(), detail })?;
             return Ok(false);
         }
     };
     pipe.hello(&hello(dataset.driver().short_name(), Vec::new()))?;
+    remarks.iter().try_for_each(|remark| pipe.note(remark))?;
     match send(&dataset, said, pipe)? {
         Ok(()) => {
             pipe.end()?;
@@ -62,7 +64,8 @@ fn send(dataset: &Dataset, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
     let proj = Proj::new();
     let own_wkt = dataset.spatial_ref().ok().and_then(|srs| srs.to_wkt().ok()).filter(|wkt| !wkt.is_empty());
     let whole = extent(&place, columns, rows);
-    let transform = match crs::choose(&proj, own_wkt.as_deref(), said, || Extents { whole, most: whole }) {
+    let boxes = Boxes { announced: &|| whole, walked: &|| Extents::of(whole) };
+    let transform = match crs::choose(&proj, own_wkt.as_deref(), said, &boxes) {
         Ok(transform) => transform,
         Err(failed) => return Ok(Err(failed)),
     };

@@ -3,7 +3,7 @@
 use citytwin_datasets::pipe::{Field, FieldType};
 use citytwin_model::Value;
 use gdal_sys::{OGRFeatureDefnH, OGRFeatureH, OGRFieldSubType as Sub, OGRFieldType as Type};
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::fmt::Write;
 
 /// A layer's columns.
@@ -35,11 +35,11 @@ pub unsafe fn fields(defn: OGRFeatureDefnH) -> Vec<Field> {
     }
 }
 
-/// The value of a column; `lossy` is set when a text was not UTF-8 and lost letters.
+/// The value of a column.
 ///
 /// # Safety
 /// `feature` is live and `i` is a column of its layer, of type `ty`.
-pub unsafe fn value(feature: OGRFeatureH, i: c_int, ty: FieldType, lossy: &mut bool) -> Value {
+pub unsafe fn value(feature: OGRFeatureH, i: c_int, ty: FieldType, texts: &mut Texts) -> Value {
     // SAFETY: as the caller promises; texts and bytes are copied at once.
     unsafe {
         if gdal_sys::OGR_F_IsFieldSetAndNotNull(feature, i) == 0 {
@@ -60,26 +60,48 @@ pub unsafe fn value(feature: OGRFeatureH, i: c_int, ty: FieldType, lossy: &mut b
                 }))
             }
             FieldType::Json => match gdal_sys::OGR_Fld_GetType(gdal_sys::OGR_F_GetFieldDefnRef(feature, i)) {
-                Type::OFTString => Value::Text(utf8(CStr::from_ptr(gdal_sys::OGR_F_GetFieldAsString(feature, i)), lossy)),
-                ty => Value::Text(list(feature, i, ty, lossy).to_string()),
+                Type::OFTString => Value::Text(texts.read(CStr::from_ptr(gdal_sys::OGR_F_GetFieldAsString(feature, i)))),
+                ty => Value::Text(list(feature, i, ty, texts).to_string()),
             },
-            FieldType::Text => Value::Text(utf8(CStr::from_ptr(gdal_sys::OGR_F_GetFieldAsString(feature, i)), lossy)),
+            FieldType::Text => Value::Text(texts.read(CStr::from_ptr(gdal_sys::OGR_F_GetFieldAsString(feature, i)))),
         }
     }
 }
 
-fn utf8(text: &CStr, lossy: &mut bool) -> String {
-    match text.to_str() {
-        Ok(text) => text.to_owned(),
-        Err(_) => {
-            *lossy = true;
-            text.to_string_lossy().into_owned()
+/// Reads texts: UTF-8, else in the encoding that the operator named, else with letters lost.
+pub struct Texts {
+    encoding: Option<CString>,
+    /// A text of this record could not be read.
+    pub lost: bool,
+}
+
+impl Texts {
+    pub fn new(encoding: Option<&str>) -> Self {
+        Self { encoding: encoding.and_then(|name| CString::new(name).ok()), lost: false }
+    }
+
+    fn read(&mut self, text: &CStr) -> String {
+        if let Ok(text) = text.to_str() {
+            return text.to_owned();
         }
+        let recoded = self.encoding.as_ref().and_then(|encoding| {
+            // SAFETY: terminated texts in, a terminated one of GDAL's own out, which is copied and freed.
+            unsafe {
+                let recoded = gdal_sys::CPLRecode(text.as_ptr(), encoding.as_ptr(), c"UTF-8".as_ptr());
+                let copy = (!recoded.is_null()).then(|| CStr::from_ptr(recoded).to_str().map(str::to_owned).ok()).flatten();
+                gdal_sys::VSIFree(recoded.cast());
+                copy
+            }
+        });
+        recoded.filter(|text| !text.contains('\u{fffd}')).unwrap_or_else(|| {
+            self.lost = true;
+            text.to_string_lossy().into_owned()
+        })
     }
 }
 
 /// A column of lists, as JSON.
-unsafe fn list(feature: OGRFeatureH, i: c_int, ty: Type::Type, lossy: &mut bool) -> serde_json::Value {
+unsafe fn list(feature: OGRFeatureH, i: c_int, ty: Type::Type, texts: &mut Texts) -> serde_json::Value {
     let mut n: c_int = 0;
     // SAFETY: as for `value`; lists belong to the feature and have the stated length.
     unsafe {
@@ -89,11 +111,11 @@ unsafe fn list(feature: OGRFeatureH, i: c_int, ty: Type::Type, lossy: &mut bool)
                 slice(numbers, n).iter().copied().collect()
             }
             Type::OFTStringList => {
-                let mut texts = gdal_sys::OGR_F_GetFieldAsStringList(feature, i);
+                let mut list = gdal_sys::OGR_F_GetFieldAsStringList(feature, i);
                 let mut out = Vec::new();
-                while !texts.is_null() && !(*texts).is_null() {
-                    out.push(utf8(CStr::from_ptr(*texts), lossy));
-                    texts = texts.add(1);
+                while !list.is_null() && !(*list).is_null() {
+                    out.push(texts.read(CStr::from_ptr(*list)));
+                    list = list.add(1);
                 }
                 out.into()
             }

@@ -145,7 +145,7 @@ fn a_file_that_points_elsewhere_is_not_followed() {
         ),
     )
     .unwrap();
-    assert!(answer(&vrt).unwrap_err().starts_with("unreadable"));
+    assert!(answer(&vrt).unwrap_err().starts_with("format_pointer"));
     for (name, text) in [
         ("wfs.xml", r#"<OGRWFSDataSource><URL>http://127.0.0.1:9/wfs</URL></OGRWFSDataSource>"#),
         ("es.json", r#"{"type":"FeatureCollection","features":[],"next":"http://127.0.0.1:9/"}"#),
@@ -158,6 +158,114 @@ fn a_file_that_points_elsewhere_is_not_followed() {
         }
     }
     assert!(read(folder.path()).is_err(), "a folder is no file");
+}
+
+/// Links, schemas, styles, entities, virtual paths: a listener that would be asked, and a neighbour that would be read.
+#[test]
+fn nothing_is_fetched_and_no_neighbour_is_read() {
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    door.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", door.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret.csv");
+    std::fs::write(&secret, "code,wkt\nSECRET,POINT(1 2)\n").unwrap();
+    let path = secret.display();
+    let entity = format!(r#"<!DOCTYPE x [<!ENTITY e SYSTEM "file://{path}"><!ENTITY w SYSTEM "{url}/w">]>"#);
+    let kml = format!(
+        r#"<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><NetworkLink><Link><href>{url}/a.kml</href></Link></NetworkLink>
+<NetworkLink><Link><href>file://{path}</href></Link></NetworkLink><GroundOverlay><Icon><href>{url}/i.png</href></Icon></GroundOverlay>
+<Placemark><name>p</name><styleUrl>{url}/s.kml#x</styleUrl><Point><coordinates>116,30</coordinates></Point></Placemark></Document></kml>"#
+    );
+    let gml = |head: &str, text: &str| {
+        format!(
+            r#"<?xml version="1.0"?>{head}<c:F xmlns:c="http://c" xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xlink="http://www.w3.org/1999/xlink" xsi:schemaLocation="http://c {url}/c.xsd http://d {path}">
+<gml:featureMember><c:h gml:id="h.1"><c:code>{text}</c:code><c:part xlink:href="{url}/x#y"/><c:geom><gml:Point srsName="EPSG:4326" xlink:href="{url}/p"><gml:pos>116 30</gml:pos></gml:Point></c:geom></c:h></gml:featureMember></c:F>"#
+        )
+    };
+    let osm = format!(
+        r#"<?xml version="1.0"?>{entity}<osm version="0.6"><node id="1" lat="30" lon="116"><tag k="name" v="&e;&w;"/></node></osm>"#
+    );
+    for (name, text) in [
+        ("links.kml", kml),
+        ("schema.gml", gml("", "plain")),
+        ("entity.gml", gml(&entity, "&e;&w;")),
+        ("entity.osm", osm),
+        (
+            "entity.gpx",
+            format!(
+                r#"<?xml version="1.0"?>{entity}<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><wpt lat="30" lon="116"><name>&e;&w;</name></wpt></gpx>"#
+            ),
+        ),
+        ("service.xml", format!(r#"<OGRWFSDataSource><URL>{url}/wfs</URL></OGRWFSDataSource>"#)),
+        (
+            "paged.json",
+            format!(r#"{{"type":"FeatureCollection","features":[],"next":"{url}/","links":[{{"rel":"next","href":"{url}/"}}]}}"#),
+        ),
+        ("url.txt", format!("{url}/x.geojson")),
+        ("wms.xml", format!(r#"<GDAL_WMS><Service name="TMS"><ServerUrl>{url}/</ServerUrl></Service></GDAL_WMS>"#)),
+        (
+            "door.vrt",
+            format!(
+                r#"<OGRVRTDataSource><OGRVRTLayer name="secret"><SrcDataSource>{path}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"#
+            ),
+        ),
+        (
+            "curl.vrt",
+            format!(
+                r#"<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>/vsicurl/{url}/x.geojson</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"#
+            ),
+        ),
+        ("view.tab", "!table\n!version 100\nopen table \"secret\" as secret\ncreate view view as select code from secret\n".to_owned()),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        if let Ok(read) = answer(&file) {
+            assert!(!format!("{read:?}").contains("SECRET"), "{name} read its neighbour");
+        }
+    }
+    for virtual_path in [format!("/vsicurl/{url}/x.geojson"), format!("/vsicurl_streaming/{url}/x"), format!("/vsizip/{path}"), url.clone()]
+    {
+        assert!(answer(Path::new(&virtual_path)).unwrap_err().starts_with("no_file"), "{virtual_path}");
+    }
+    let link = folder.path().join("linked.csvt");
+    std::os::unix::fs::symlink("/etc/passwd", link).unwrap();
+    std::fs::write(folder.path().join("linked.csv"), "code,wkt\nA,POINT(1 2)\n").unwrap();
+    assert!(answer(&folder.path().join("linked.csv")).unwrap_err().starts_with("link"));
+    assert_eq!(door.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "something was asked for over the network");
+}
+
+/// Entities that expand without end, and one that would fill the disk as JSON: an answer, soon.
+#[test]
+fn expanding_entities_get_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut entities = r#"<!ENTITY a0 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">"#.to_owned();
+    for i in 1..30 {
+        entities += &format!("<!ENTITY a{i} \"{}\">", format!("&a{};", i - 1).repeat(10));
+    }
+    for (name, open, close) in [
+        (
+            "laughs.gpx",
+            r#"<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><wpt lat="30" lon="116"><name>"#,
+            "</name></wpt></gpx>",
+        ),
+        (
+            "laughs.kml",
+            r#"<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>"#,
+            "</name></Placemark></Document></kml>",
+        ),
+        (
+            "laughs.gml",
+            r#"<c:F xmlns:c="http://c" xmlns:gml="http://www.opengis.net/gml"><gml:featureMember><c:h><c:code>"#,
+            "</c:code></c:h></gml:featureMember></c:F>",
+        ),
+        ("laughs.osm", r#"<osm version="0.6"><node id="1" lat="30" lon="116"><tag k="name" v=""#, r#""/></node></osm>"#),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!(r#"<?xml version="1.0"?><!DOCTYPE x [{entities}]>{open}&a29;{close}"#)).unwrap();
+        if let Ok(read) = answer(&file) {
+            assert!(format!("{read:?}").len() < 10_000_000, "{name}");
+        }
+    }
 }
 
 /// Deep nesting ends in an answer, not in a crash.

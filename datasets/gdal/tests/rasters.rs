@@ -48,7 +48,9 @@ fn degrees_go_out_cell_for_cell() {
 fn a_grid_without_a_system_wants_it_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = ascii(folder.path(), 116.0, 30.0, 0.5, &[&[1.0, 2.0]]);
-    assert!(matches!(grid(&file, None), Err(HelperError::Refused(fail)) if fail.key == "crs_missing"));
+    assert!(
+        matches!(grid(&file, None), Err(HelperError::Refused(fail)) if fail.key == "crs_missing_offer" && fail.detail == "--crs EPSG:4490")
+    );
 }
 
 /// A plane that rises to the east, in metres of a CGCS2000 zone: warped to degrees, each cell still tells its easting.

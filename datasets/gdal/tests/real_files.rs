@@ -233,7 +233,7 @@ fn a_table_of_coordinates_wants_its_system_named() {
     let file = folder.path().join("valves.csv");
     std::fs::write(&file, "code,x,y,diameter_mm\n0012,500000,3320113.3978,100\n0013,500100,3320113.3978,\n").unwrap();
     let unnamed = read(&file).unwrap();
-    assert_eq!(unnamed.failed[0].fail.key, "crs_missing");
+    assert_eq!(unnamed.failed[0].fail.key, "crs_missing_offer");
     let named = read_with(&file, &Request { crs: Some("EPSG:4547".into()), ..Request::default() }).unwrap();
     let layer = &named.layers[0];
     let p = layer.features[0].geometry.as_ref().unwrap().points()[0];

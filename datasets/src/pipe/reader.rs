@@ -48,6 +48,11 @@ impl<R: Read> PipeReader<R> {
         Ok(Some(event))
     }
 
+    /// Length of the frame that the last event came in.
+    pub fn frame_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Brings one frame into the buffer.
     fn fill(&mut self) -> Result<(), PipeError> {
         let mut length = [0; 4];

@@ -1,6 +1,7 @@
 //! One file of features: read, fitted, written, summed up.
 
 use super::city::City;
+use super::interrupt::Interrupted;
 use super::patience::{Teller, patiently};
 use super::plan::{Fits, Plan, plan};
 use super::progress::{Progress, tell};
@@ -10,7 +11,7 @@ use crate::cli::Outcome;
 use anyhow::bail;
 use citytwin_datasets::pipe::{CrsUse, Event, LayerHeader, Problem, RawFeature};
 use citytwin_datasets::shape::Repair;
-use citytwin_datasets::{HelperError, Reason, Request, Skipped, Stream};
+use citytwin_datasets::{Ahead, HelperError, Reason, Request, Skipped, Stream};
 use citytwin_model::{Bounds, GeometryKind, Value};
 use citytwin_store::{Load, LoadInfo, LoadSummary, Record, Refusal, Store};
 use std::collections::{BTreeMap, VecDeque};
@@ -36,6 +37,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         bail!(task.say("load.nothing_fits", &[]));
     }
     stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
+    let mut stream = Ahead::new(stream);
     let source = source_name(task, &plan);
     let (dir, was_there) = (city.dir().to_owned(), city.exists());
     if !task.args.dry_run {
@@ -44,7 +46,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let city = &*city;
     let store = city.opened().filter(|_| !task.args.dry_run);
     let zone_minutes = city.zone_minutes();
-    let refusals = Refusals::new(task.lang, &dir, &source, zone_minutes, store.is_some());
+    let refusals = Refusals::new(task.lang, &dir, &source, task.path, zone_minutes, store.is_some());
     if let Some(store) = store.filter(|_| !was_there) {
         let [lon, lat] = store.config().origin;
         let values: [(&str, &dyn std::fmt::Display); 4] =
@@ -70,7 +72,12 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         progress: Progress::new(task.lang),
     };
     let targets: BTreeMap<&str, _> = plan.layers.iter().map(|(_, name, target)| (name.as_str(), target)).collect();
-    while let Some(event) = stream.next_event().map_err(|e| failed(task, e))? {
+    loop {
+        let event = stream.next_event(|| !task.interrupt.asked());
+        if task.interrupt.asked() {
+            return Err(session.broken_off());
+        }
+        let Some(event) = event.map_err(|e| failed(task, e))? else { break };
         match event {
             Event::Layer(header) => {
                 let Some(target) = targets.get(header.name.as_str()) else { bail!("{}: not asked for", header.name) };
@@ -116,13 +123,25 @@ fn extent(task: &Task, city: &City) -> anyhow::Result<Bounds> {
     let mut stream = open(task, &Request { exact_extent: true, heads_only: true, ..task.request.clone() })?;
     let plan = plan(task, stream.hello(), &city.classes())?;
     stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
-    let mut extent = Bounds::EMPTY;
-    while let Some(event) = stream.next_event().map_err(|e| failed(task, e))? {
-        if let Event::Layer(header) = event {
-            extent = header.bounds().map_or(extent, |b| extent.union(&b));
+    let mut stream = Ahead::new(stream);
+    let (mut extent, mut failed_layer) = (Bounds::EMPTY, None);
+    loop {
+        let event = stream.next_event(|| !task.interrupt.asked());
+        if task.interrupt.asked() {
+            return Err(Interrupted(task.say("load.interrupted_early", &[])).into());
+        }
+        let Some(event) = event.map_err(|e| failed(task, e))? else { break };
+        match event {
+            Event::Layer(header) => extent = header.bounds().map_or(extent, |b| extent.union(&b)),
+            Event::LayerFail(it) => failed_layer = failed_layer.or(Some(words::fail(task.lang, &it.layer, &it.fail))),
+            _ => {}
         }
     }
-    Ok(extent)
+    // Why a layer could not be read says more than that nobody knows where the city lies.
+    match failed_layer.filter(|_| extent.is_empty()) {
+        Some(why) => bail!(why),
+        None => Ok(extent),
+    }
 }
 
 /// The file's name; with the layer's, where the operator sent that one layer somewhere, so that two layers of one file
@@ -233,7 +252,7 @@ impl<'s> Session<'_, 's> {
         let skipped = Skipped {
             layer: layer.header.name.clone(),
             record: problem.record,
-            source_id: problem.source_id,
+            source_id: layer.fits.0[0].source_id(problem.source_id.as_deref(), &problem.values),
             reason,
             values: problem.values,
         };
@@ -265,10 +284,10 @@ impl<'s> Session<'_, 's> {
             replace: args.replace,
         };
         let mut load = patiently(task.lang, || store.begin_load(info.clone()))?;
-        let mut teller = Teller::new(task.lang);
+        let (mut teller, interrupt) = (Teller::new(task.lang), task.interrupt.clone());
         load.on_wait(move |waited| {
             teller.waited(waited);
-            true
+            !interrupt.asked()
         });
         self.load = Some(load);
         Ok(())
@@ -290,13 +309,30 @@ impl<'s> Session<'_, 's> {
             let skipped = Skipped {
                 layer: layer.header.name.clone(),
                 record: raw.record,
-                source_id: raw.source_id.clone(),
+                source_id: layer.fits.by_kind(kind).source_id(raw.source_id.as_deref(), &raw.values),
                 reason,
                 values: raw.values.clone(),
             };
             self.refusals.add(&layer.header, layer.fits.by_kind(kind).class(), &skipped, raw.geometry.as_ref())?;
         }
         Ok(())
+    }
+
+    /// What the operator is told who broke the load off: what is in the city, and how to go on.
+    fn broken_off(self) -> anyhow::Error {
+        let task = self.task;
+        drop(self.progress);
+        self.refusals.discard();
+        let text = match &self.load {
+            None => task.say("load.interrupted_early", &[]),
+            Some(load) => {
+                let counts = load.counts();
+                let values: [(&str, &dyn std::fmt::Display); 4] =
+                    [("id", &load.id()), ("added", &counts.added), ("changed", &counts.changed), ("city", &task.args.city.display())];
+                task.say("load.interrupted", &values)
+            }
+        };
+        Interrupted(text).into()
     }
 
     /// Lands the rest and sums up; the number of refused records.
@@ -307,6 +343,9 @@ impl<'s> Session<'_, 's> {
         }
         self.begin(None)?;
         while let Some(load) = self.load.as_mut().filter(|load| !load.is_landed()) {
+            if task.interrupt.asked() {
+                return Err(self.broken_off());
+            }
             load.land()?;
             self.take_refused()?;
         }
@@ -314,7 +353,7 @@ impl<'s> Session<'_, 's> {
         let summary: Option<LoadSummary> = self.load.take().map(Load::finish).transpose()?;
         let refused = self.refusals.total;
         drop(self.progress);
-        for line in self.refusals.finish(task.path)? {
+        for line in self.refusals.finish()? {
             tell(&line);
         }
         for (repair, count) in &self.repairs {

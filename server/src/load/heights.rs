@@ -51,6 +51,9 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
                 city.store(task.path, Some(clipped(grid.bounds())))?;
                 writer = Some((TerrainWriter::create(&dir, grid)?, header));
             }
+            Event::Rows(_) if task.interrupt.asked() => {
+                return Err(super::interrupt::Interrupted(task.say("load.interrupted_early", &[])).into());
+            }
             Event::Rows(rows) => {
                 let Some((writer, header)) = &mut writer else { bail!("rows before their grid") };
                 for row in rows.cells.chunks(header.columns as usize) {

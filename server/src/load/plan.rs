@@ -49,12 +49,19 @@ pub(super) fn plan(task: &Task, hello: &Hello, classes: &[Arc<Class>]) -> anyhow
         (None, Some(name)) => Some(Target::Own(name.clone())),
         (None, None) => None,
     };
-    if let Some(target) = forced {
-        if chosen.len() > 1 {
-            bail!(task.say("load.which_layer", &[("there", &names(hello))]));
+    match forced {
+        Some(Target::Class(_)) if chosen.len() > 1 => bail!(task.say("load.which_layer", &[("there", &names(hello))])),
+        // Each layer of the file a collection of its own.
+        Some(Target::Own(name)) if chosen.len() > 1 => {
+            let names = collection_names(&name, chosen.iter().map(|(_, layer)| layer.as_str()));
+            let layers = chosen.into_iter().zip(names).map(|((i, layer), name)| (i, layer, Target::Own(name))).collect();
+            return Ok(Plan { layers, unmatched: Vec::new(), forced: true });
         }
-        let layers = chosen.into_iter().map(|(i, name)| (i, name, target.clone())).collect();
-        return Ok(Plan { layers, unmatched: Vec::new(), forced: true });
+        Some(target) => {
+            let layers = chosen.into_iter().map(|(i, layer)| (i, layer, target.clone())).collect();
+            return Ok(Plan { layers, unmatched: Vec::new(), forced: true });
+        }
+        None => {}
     }
     let mut plan = Plan { layers: Vec::new(), unmatched: Vec::new(), forced: false };
     for (i, name) in chosen {
@@ -64,6 +71,20 @@ pub(super) fn plan(task: &Task, hello: &Hello, classes: &[Arc<Class>]) -> anyhow
         }
     }
     Ok(plan)
+}
+
+/// `osm_points`, `osm_lines`, …: what of a layer's name a collection's name may hold, or its place where that is nothing
+/// or is taken.
+fn collection_names<'l>(name: &str, layers: impl Iterator<Item = &'l str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (i, layer) in layers.enumerate() {
+        let plain: String = layer.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(40).collect();
+        let plain = plain.trim_matches('_');
+        let wanted = format!("{name}_{plain}");
+        let taken = plain.is_empty() || names.contains(&wanted);
+        names.push(if taken { format!("{name}_{}", i + 1) } else { wanted });
+    }
+    names
 }
 
 fn names(hello: &Hello) -> String {
@@ -118,5 +139,17 @@ fn collection(header: &LayerHeader, schema: &own::OwnSchema) -> CollectionSchema
             Some(pipe::Kind::Area) => Kind::Area,
         },
         attributes: schema.attributes.iter().map(|a| Field { id: a.id.clone(), ty: ty(&a.ty) }).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layer_of_a_file_gets_a_collection_of_its_own() {
+        let named = |layers: &[&str]| collection_names("osm", layers.iter().copied());
+        assert_eq!(named(&["points", "other_relations"]), ["osm_points", "osm_other_relations"]);
+        assert_eq!(named(&["Foul Sewer", "阀门", "foul-sewer"]), ["osm_foul_sewer", "osm_2", "osm_3"]);
     }
 }

@@ -1,4 +1,4 @@
-//! How far a long load is: a bar on a terminal, a plain line now and then elsewhere.
+//! How far a long load is: a bar on a terminal, a plain line now and then elsewhere; both with a rate and an estimate.
 
 use citytwin_assets::{Lang, say};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,6 +17,7 @@ pub(super) fn tell(text: &str) {
 pub(super) struct Progress {
     lang: Lang,
     bar: Option<ProgressBar>,
+    start: Instant,
     last: Instant,
     done: u64,
     total: Option<u64>,
@@ -24,19 +25,20 @@ pub(super) struct Progress {
 
 impl Progress {
     pub fn new(lang: Lang) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(0);
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("a fixed template");
-            bar.set_style(style);
-            bar
-        });
-        Self { lang, bar, last: Instant::now(), done: 0, total: None }
+        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
+        Self { lang, bar, start: Instant::now(), last: Instant::now(), done: 0, total: None }
     }
 
     /// Another layer begins: its name, and how many records it announces.
     pub fn layer(&mut self, name: &str, records: Option<u64>) {
         self.total = records.map(|n| self.done + n);
         if let Some(bar) = &self.bar {
+            let template = if self.total.is_some() {
+                "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}"
+            } else {
+                "{msg} {human_pos} {per_sec}"
+            };
+            bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
             bar.set_length(self.total.unwrap_or(0));
             bar.set_message(name.to_owned());
         }
@@ -52,8 +54,7 @@ impl Progress {
             Some(bar) => bar.set_position(self.done),
             None if self.last.elapsed() >= PLAIN_EVERY => {
                 self.last = Instant::now();
-                let total = self.total.map_or_else(|| "?".to_owned(), |n| n.to_string());
-                eprintln!("{}", say(self.lang, "load.progress", &[("done", &self.done), ("total", &total)]));
+                eprintln!("{}", plain(self.lang, self.done, self.total, self.start.elapsed()));
             }
             None => {}
         }
@@ -68,10 +69,38 @@ impl Progress {
     }
 }
 
+/// `read 20000 of 60000, 2000 a second, about 20 s left`.
+fn plain(lang: Lang, done: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64().max(1e-3);
+    let rate_text = format!("{rate:.0}");
+    match total.filter(|total| *total >= done) {
+        Some(total) => {
+            let left = format!("{:.0}", (total - done) as f64 / rate.max(1e-3));
+            say(lang, "load.progress", &[("done", &done), ("total", &total), ("rate", &rate_text), ("left", &left)])
+        }
+        None => say(lang, "load.progress_open", &[("done", &done), ("rate", &rate_text)]),
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_says_how_fast_and_how_long_still() {
+        let said = plain(Lang::En, 20_000, Some(60_000), Duration::from_secs(10));
+        assert!(said.contains("20000 of 60000") && said.contains("2000 a second") && said.contains("20 s left"), "{said}");
+        let said = plain(Lang::En, 20_000, None, Duration::from_secs(10));
+        assert!(said.contains("20000") && !said.contains("left"), "{said}");
+        // A file that announced too little.
+        assert!(!plain(Lang::En, 20_000, Some(3), Duration::ZERO).contains("left"));
     }
 }

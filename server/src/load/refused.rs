@@ -1,8 +1,8 @@
 //! Refused records: counted by reason, the first of them shown, all of them kept in a file that can be corrected.
 //!
-//! `refused/SOURCE.gpkg` in the city's folder has a layer per class with the records as they came, and beside their
-//! own fields `ct_record`, `ct_reason`, `ct_remedy`, and `ct_source`, `ct_id`, by which the corrected record is known
-//! again as part of its data set. What has no geometry that could be stored stands in `CLASS_without_place`.
+//! `refused/SOURCE.gpkg` in the city's folder has a layer per class with the records as they came, with the geometry that
+//! they had or with none, and beside their own fields `ct_record`, `ct_reason`, `ct_remedy`, and `ct_source`, `ct_id`, by
+//! which the corrected record is known again as part of its data set.
 
 use super::words;
 use citytwin_assets::{Lang, say};
@@ -10,7 +10,7 @@ use citytwin_datasets::convert::convert;
 use citytwin_datasets::fit::RECORD_COLUMNS;
 use citytwin_datasets::own::{OwnAttribute, OwnSchema};
 use citytwin_datasets::pipe::{Kind, LayerHeader};
-use citytwin_datasets::{Reason, Skipped, shape};
+use citytwin_datasets::{Reason, Skipped};
 use citytwin_model::{AttributeType, Class, Geometry, GeometryKind, Value};
 use citytwin_store::gpkg::{LayerNo, Writer};
 use std::collections::BTreeMap;
@@ -34,16 +34,24 @@ pub(super) struct Refusals {
 
 struct File {
     writer: Writer,
-    /// By layer and whether there is a geometry: its place in the file, and its class.
-    layers: BTreeMap<(String, bool), (LayerNo, Class)>,
+    /// By layer of the source.
+    layers: BTreeMap<String, Layer>,
+}
+
+struct Layer {
+    no: LayerNo,
+    class: Class,
+    /// Places of the record's own columns; a record that was refused before brings remarks along, which are written anew.
+    own: Vec<usize>,
+    /// Place of the column that names the record's data set.
+    source: Option<usize>,
 }
 
 impl Refusals {
-    pub fn new(lang: Lang, city: &Path, source: &str, zone_minutes: i32, keeps: bool) -> Self {
-        let name: String = source.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    pub fn new(lang: Lang, city: &Path, source: &str, loaded: &Path, zone_minutes: i32, keeps: bool) -> Self {
         Self {
             lang,
-            path: city.join("refused").join(format!("{name}.gpkg")),
+            path: place(&city.join("refused"), source, loaded),
             source: source.to_owned(),
             zone_minutes,
             keeps,
@@ -80,39 +88,48 @@ impl Refusals {
             GeometryKind::Line => Some(Kind::Line),
             GeometryKind::Area => Some(Kind::Area),
         };
-        let loose = Class { network: false, ..target.clone() };
-        let geometry = geometry.and_then(|g| shape::to_class(g.clone(), &loose).ok()).map(|(g, _)| g);
-        let key = (skipped.layer.clone(), geometry.is_some());
-        if !file.layers.contains_key(&key) {
-            let taken = |name: &str| file.layers.values().any(|(_, class)| class.id == name);
-            let base = if geometry.is_some() || kind.is_none() { target.id.clone() } else { format!("{}_without_place", target.id) };
+        if !file.layers.contains_key(&skipped.layer) {
+            let taken = |name: &str| file.layers.values().any(|layer| layer.class.id == name);
+            let base = &target.id;
             let name =
                 (1..).map(|n| if n == 1 { base.clone() } else { format!("{base}_{n}") }).find(|n| !taken(n)).expect("some number is free");
-            let reserved: Vec<&str> = ["fid", "geom"].into_iter().chain(RECORD_COLUMNS).collect();
-            let mut schema = OwnSchema::of(header, kind.filter(|_| geometry.is_some()), &reserved);
+            let of_record = |i: &usize| !RECORD_COLUMNS.contains(&header.fields[*i].name.as_str());
+            let own: Vec<usize> = (0..header.fields.len()).filter(of_record).collect();
+            let fields = own.iter().map(|i| header.fields[*i].clone()).collect();
+            let mut schema = OwnSchema::of(&LayerHeader { fields, ..header.clone() }, kind, &["fid", "geom"]);
             schema.attributes.extend(RECORD_COLUMNS.map(|id| OwnAttribute { id: id.to_owned(), ty: AttributeType::Text }));
             let class = Class { label: target.label.clone(), ..schema.class(&name) };
-            let layer = file.writer.layer(&class, header.has_z)?;
-            file.layers.insert(key.clone(), (layer, class));
+            let no = file.writer.loose_layer(&class)?;
+            let source = header.fields.iter().position(|f| f.name == RECORD_COLUMNS[0]);
+            file.layers.insert(skipped.layer.clone(), Layer { no, class, own, source });
         }
-        let (layer, class) = &file.layers[&key];
-        let own =
-            skipped.values.iter().zip(&class.attributes).map(|(value, a)| convert(value, &a.ty, self.zone_minutes).unwrap_or(Value::Null));
+        let layer = &file.layers[&skipped.layer];
+        let own = layer.own.iter().zip(&layer.class.attributes);
+        let own = own.map(|(i, a)| convert(&skipped.values[*i], &a.ty, self.zone_minutes).unwrap_or(Value::Null));
+        let source = layer.source.map(|i| skipped.values[i].clone()).filter(|source| !source.is_null());
         let about: [Value; 5] = [
-            self.source.clone().into(),
+            source.unwrap_or_else(|| self.source.clone().into()),
             skipped.source_id.clone().into(),
             skipped.record.to_string().into(),
             words::reason(self.lang, &skipped.reason).into(),
             words::remedy(self.lang, &skipped.reason).into(),
         ];
         let attributes: Vec<Value> = own.chain(about).collect();
-        file.writer.add(*layer, geometry.as_ref(), &attributes)?;
+        file.writer.add(layer.no, geometry.filter(|_| kind.is_some()), &attributes)?;
         Ok(())
     }
 
+    /// The records of a load that was broken off are refused again when it is run again.
+    pub fn discard(mut self) {
+        self.file = None;
+        let mut part = self.path.into_os_string();
+        part.push(".part");
+        let _ = std::fs::remove_file(part);
+    }
+
     /// A summary by reason, the first records, and where all of them are. Puts the file in its place, or takes an older
-    /// one away when this time nothing was refused (`loaded` is never touched).
-    pub fn finish(mut self, loaded: &Path) -> anyhow::Result<Vec<String>> {
+    /// one away when this time nothing was refused (the file that was loaded is never touched).
+    pub fn finish(mut self) -> anyhow::Result<Vec<String>> {
         let mut lines = Vec::new();
         for (count, reason) in self.by_reason.values() {
             let example = words::reason(self.lang, reason);
@@ -128,14 +145,32 @@ impl Refusals {
                 file.writer.finish()?;
                 lines.push(say(self.lang, "load.refused_file", &[("file", &self.path.display())]));
             }
-            None if self.keeps && self.path.is_file() => {
-                let same = std::fs::canonicalize(loaded).ok() == std::fs::canonicalize(&self.path).ok();
-                if !same {
-                    std::fs::remove_file(&self.path)?;
-                }
-            }
+            None if self.keeps && self.path.is_file() => std::fs::remove_file(&self.path)?,
             None => {}
         }
         Ok(lines)
+    }
+}
+
+/// `SOURCE.gpkg`, or with a number behind it where the file being loaded is that one: what of it was not loaded this time
+/// must not be lost.
+fn place(folder: &Path, source: &str, loaded: &Path) -> PathBuf {
+    let name: String = source.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let loaded = std::fs::canonicalize(loaded).ok();
+    let named = |n: u32| folder.join(if n == 1 { format!("{name}.gpkg") } else { format!("{name}_{n}.gpkg") });
+    (1..).map(named).find(|path| loaded.is_none() || std::fs::canonicalize(path).ok() != loaded).expect("one file is not all of them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corrected_file_is_not_written_over_while_it_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::fs::write(file("a_b.gpkg"), "x").unwrap();
+        assert_eq!(place(folder.path(), "a/b", Path::new("other.gpkg")), file("a_b.gpkg"));
+        assert_eq!(place(folder.path(), "a/b", &file("a_b.gpkg")), file("a_b_2.gpkg"));
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn helper_error(lang: Lang, file: &str, error: HelperError) -> anyhow
             say(lang, "load.helper_not_started", &[("program", &program.display()), ("reason", source)])
         }
         HelperError::Died { how } => say(lang, "load.helper_died", &[("how", how)]),
+        HelperError::Stopped => say(lang, "load.interrupted_early", &[]),
         HelperError::Pipe(error) => say(lang, "load.helper_garbled", &[("reason", error)]),
         HelperError::Refused(it) => fail(lang, file, it),
     };
@@ -112,16 +113,30 @@ mod tests {
             "broke_off",
             "mistyped",
             "crs_missing",
+            "crs_missing_offer",
+            "crs_swapped",
+            "crs_other",
+            "crs_later",
             "crs_unknown",
             "crs_no_operation",
             "crs_inaccurate",
             "crs_outside",
+            "folder",
+            "link",
+            "shx_missing",
+            "log_unread",
+            "format_table",
+            "format_drawing",
+            "format_packed",
+            "format_pointer",
+            "format_database",
+            "format_other",
             "raster_empty",
             "raster_unplaced",
             "raster_too_large",
         ] {
             let said = fail(Lang::En, "layer", &Fail { key: key.into(), detail: "the detail".into() });
-            assert!(said.contains("layer") && !said.contains("load.fail"), "{key}: {said}");
+            assert!((said.contains("layer") || said.contains("the detail")) && !said.contains("load.fail"), "{key}: {said}");
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Layer {
     pub(super) class: Class,
     insert: String,
     rows: usize,
+    /// Holds any geometry, or none, and nothing of it is checked.
+    loose: bool,
 }
 
 impl Writer {
@@ -53,9 +55,20 @@ impl Writer {
     }
 
     pub fn layer_with(&mut self, class: &Class, heights: Heights) -> Result<LayerNo> {
+        self.add_layer(class, heights, super::geometry_type(class), false)
+    }
+
+    /// Adds a layer for records that are not in order: it holds any kind of geometry, or none, just as it comes.
+    pub fn loose_layer(&mut self, class: &Class) -> Result<LayerNo> {
+        let layer = self.add_layer(class, Heights::Some, super::geometry_type(class).map(|_| "GEOMETRY"), true)?;
+        self.conn.execute("UPDATE gpkg_geometry_columns SET geometry_type_name='GEOMETRY' WHERE table_name=?1", [&class.id])?;
+        Ok(layer)
+    }
+
+    fn add_layer(&mut self, class: &Class, heights: Heights, geometry: Option<&str>, loose: bool) -> Result<LayerNo> {
         let mut columns = vec!["fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL".to_owned()];
         let mut names = Vec::new();
-        if let Some(ty) = super::geometry_type(class) {
+        if let Some(ty) = geometry {
             columns.push(format!("geom {ty}"));
             names.push("geom".to_owned());
         }
@@ -74,7 +87,7 @@ impl Writer {
             0 => format!("INSERT INTO {table} DEFAULT VALUES"),
             n => format!("INSERT INTO {table}({}) VALUES({})", names.join(", "), vec!["?"; n].join(", ")),
         };
-        self.layers.push(Layer { class: class.clone(), insert, rows: 0 });
+        self.layers.push(Layer { class: class.clone(), insert, rows: 0, loose });
         Ok(LayerNo(self.layers.len() - 1))
     }
 
@@ -85,6 +98,7 @@ impl Writer {
         match row::check_geometry(&layer.class, geometry) {
             // Metres of another system are no degrees.
             Err(Refusal::OffTheEarth { .. }) if self.foreign_srs.is_some() => {}
+            Err(_) if layer.loose => {}
             checked => checked.map_err(refused)?,
         }
         if attributes.len() != layer.class.attributes.len() {
@@ -93,11 +107,14 @@ impl Writer {
         let mut values: Vec<rusqlite::types::Value> = Vec::with_capacity(attributes.len() + 1);
         if let Some(geometry) = geometry {
             self.blob.clear();
-            blob::write(geometry, stored_as_multi(&layer.class), &mut self.blob);
+            blob::write(geometry, stored_as_multi(&layer.class) && !layer.loose, &mut self.blob);
             if let Some(srs) = self.foreign_srs {
                 blob::set_srs(&mut self.blob, srs);
             }
             values.push(rusqlite::types::Value::Blob(std::mem::take(&mut self.blob)));
+        }
+        if geometry.is_none() && layer.class.geometry != GeometryKind::None {
+            values.push(rusqlite::types::Value::Null); // only a loose layer comes here
         }
         for (attribute, value) in layer.class.attributes.iter().zip(attributes) {
             let plain = match &attribute.ty {

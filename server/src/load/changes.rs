@@ -1,0 +1,145 @@
+//! What a load changed, as layers that a GIS opens: per class one as it is after the load, and one as it was before.
+
+use super::progress::tell;
+use crate::cli::Outcome;
+use anyhow::bail;
+use citytwin_assets::{Lang, say};
+use citytwin_catalogue::Catalogue;
+use citytwin_model::class::Label;
+use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Feature, FeatureId, Fid, Value};
+use citytwin_store::Store;
+use citytwin_store::gpkg::{Heights, LayerNo, Writer};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Columns that say what happened, before those of the class.
+const ABOUT: [&str; 3] = ["ct_op", "ct_feature", "ct_changed"];
+/// Features asked for at once.
+const AT_ONCE: usize = 10_000;
+
+pub(super) fn write(city: &Path, id: i64, to: &Path, lang: Lang) -> anyhow::Result<Outcome> {
+    let store = Store::open(city, &Catalogue::builtin().classes)?;
+    let Some(load) = store.loads()?.into_iter().find(|load| load.id == id) else {
+        bail!(say(lang, "load.changes_none", &[("id", &id)]));
+    };
+    let Some((first, last)) = load.revisions else {
+        tell(&say(lang, "load.changes_empty", &[("id", &id)]));
+        return Ok(Outcome::Done);
+    };
+    let classes: BTreeMap<ClassNo, Arc<Class>> = store.classes().into_iter().map(|class| (class.no, class)).collect();
+    let mut layers = Layers { writer: Writer::create(to)?, classes, of: BTreeMap::new() };
+    let mut since = first - 1;
+    let mut seen: BTreeMap<ClassNo, HashSet<Fid>> = BTreeMap::new();
+    while since < last {
+        let changes = store.changes_since(since, AT_ONCE)?;
+        for change in changes.changes.iter().filter(|change| change.rev <= last) {
+            if !seen.entry(change.class).or_default().insert(change.fid) {
+                continue;
+            }
+            let feature = FeatureId::new(change.class, change.fid);
+            let versions = store.history(feature)?;
+            // Between the links of a load others write too.
+            let Some(start) = versions.iter().position(|version| version.load == Some(id)) else { continue };
+            let before = start.checked_sub(1).and_then(|i| versions[i].feature.as_ref());
+            let after = versions.iter().rfind(|version| version.load == Some(id)).and_then(|version| version.feature.as_ref());
+            layers.add(feature, before, after)?;
+        }
+        if changes.upto <= since {
+            break;
+        }
+        since = changes.upto;
+    }
+    if layers.of.is_empty() {
+        tell(&say(lang, "load.changes_empty", &[("id", &id)]));
+        return Ok(Outcome::Done);
+    }
+    for (class, layer) in &layers.of {
+        let [added, changed, deleted] = layer.counts;
+        let values: [(&str, &dyn std::fmt::Display); 4] =
+            [("class", &layers.classes[class].id), ("added", &added), ("changed", &changed), ("deleted", &deleted)];
+        tell(&say(lang, "load.changes_line", &values));
+    }
+    layers.writer.finish()?;
+    tell(&say(lang, "load.changes_written", &[("id", &id), ("file", &to.display())]));
+    Ok(Outcome::Done)
+}
+
+struct Layers {
+    writer: Writer,
+    classes: BTreeMap<ClassNo, Arc<Class>>,
+    of: BTreeMap<ClassNo, Layer>,
+}
+
+#[derive(Default)]
+struct Layer {
+    after: Option<LayerNo>,
+    before: Option<LayerNo>,
+    /// Added, changed, deleted.
+    counts: [u64; 3],
+}
+
+impl Layers {
+    fn add(&mut self, id: FeatureId, before: Option<&Feature>, after: Option<&Feature>) -> anyhow::Result<()> {
+        // A class that is gone since has no columns to show.
+        let Some(class) = self.classes.get(&id.class).cloned() else { return Ok(()) };
+        let (op, at) = match (before, after) {
+            (None, Some(_)) => ("added", 0),
+            (Some(_), Some(_)) => ("changed", 1),
+            (Some(_), None) => ("deleted", 2),
+            (None, None) => return Ok(()),
+        };
+        let layer = self.of.entry(id.class).or_default();
+        layer.counts[at] += 1;
+        let differing = if let (Some(before), Some(after)) = (before, after) { differing(&class, before, after) } else { String::new() };
+        for (feature, suffix, place) in [(after, "", &mut layer.after), (before, "_before", &mut layer.before)] {
+            let Some(feature) = feature else { continue };
+            let no = match place {
+                Some(no) => *no,
+                None => *place.insert(self.writer.layer_with(&shown(&class, suffix), Heights::Some)?),
+            };
+            let about = [op.into(), format!("{}.{}", class.id, id.fid).into(), differing.clone().into()];
+            let values = class.attributes.iter().zip(&feature.attributes).map(|(a, value)| self::value(&self.classes, a, value));
+            let attributes: Vec<Value> = about.into_iter().chain(values).chain([feature.other.clone().into()]).collect();
+            self.writer.add(no, feature.geometry.as_ref(), &attributes)?;
+        }
+        Ok(())
+    }
+}
+
+/// The class as a layer of this file: what happened, its attributes, what it does not know.
+fn shown(class: &Class, suffix: &str) -> Class {
+    let text = |id: &str| Attribute {
+        id: id.to_owned(),
+        label: Label::new(id, id),
+        ty: AttributeType::Text,
+        unit: None,
+        required: false,
+        range: None,
+        in_tiles: false,
+    };
+    let own = class.attributes.iter().map(|a| match a.ty {
+        AttributeType::Ref(_) => Attribute { ty: AttributeType::Text, ..a.clone() },
+        _ => a.clone(),
+    });
+    let attributes = ABOUT.map(text).into_iter().chain(own).chain([text("other")]).collect();
+    Class { id: format!("{}{suffix}", class.id), attributes, ..class.clone() }
+}
+
+/// References as the public id of the feature that is meant.
+fn value(classes: &BTreeMap<ClassNo, Arc<Class>>, attribute: &Attribute, value: &Value) -> Value {
+    let AttributeType::Ref(_) = attribute.ty else { return value.clone() };
+    match value.as_int().and_then(|wire| FeatureId::from_wire(wire as u64)) {
+        Some(id) => classes.get(&id.class).map_or(Value::Null, |class| format!("{}.{}", class.id, id.fid).into()),
+        None => value.clone(),
+    }
+}
+
+/// Names of what is not as it was.
+fn differing(class: &Class, before: &Feature, after: &Feature) -> String {
+    let attributes = class.attributes.iter().zip(before.attributes.iter().zip(&after.attributes));
+    let changed = attributes.filter(|(_, (before, after))| before != after).map(|(a, _)| a.id.as_str());
+    let geometry = (before.geometry != after.geometry).then_some("geometry");
+    let other = (before.other != after.other).then_some("other");
+    changed.chain(geometry).chain(other).collect::<Vec<_>>().join(", ")
+}
