@@ -210,9 +210,13 @@ def main():
                     if not (other[name] == value or same(json.dumps(other[name]) if isinstance(value, (list, dict)) else other[name], value)):
                         failures.append(f"record {key} {name}: {other[name]!r} is not {value!r}")
                 elif value is not None:
-                    # In the attribute of that name, or in one that is called so in words.
-                    taken = [attributes[name.lower()]] if name.lower() in attributes else list(attributes.values())
-                    if not any(ours is not None and same(ours, value) for ours in taken) and value != "":
+                    if name.lower() in ("name", "code"):
+                        kept = same(attributes[name.lower()], value)
+                    elif name.lower() in attributes:
+                        kept = attributes[name.lower()] is not None  # perhaps as a code of the catalogue
+                    else:
+                        kept = any(ours is not None and same(ours, value) for ours in attributes.values())
+                    if not kept and value != "":
                         failures.append(f"record {key} {name}: {value!r} is lost")
                 continue
             column = lower.get(name.lower())

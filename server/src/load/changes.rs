@@ -4,7 +4,6 @@ use super::progress::tell;
 use crate::cli::Outcome;
 use anyhow::bail;
 use citytwin_assets::{Lang, say};
-use citytwin_catalogue::Catalogue;
 use citytwin_model::class::Label;
 use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Feature, FeatureId, Fid, Value};
 use citytwin_store::Store;
@@ -19,7 +18,7 @@ const ABOUT: [&str; 3] = ["ct_op", "ct_feature", "ct_changed"];
 const AT_ONCE: usize = 10_000;
 
 pub(super) fn write(city: &Path, id: i64, to: &Path, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = Store::open(city, &Catalogue::builtin().classes)?;
+    let store = Store::open(city, &crate::classes::catalogue_of(city)?.classes)?;
     let Some(load) = store.loads()?.into_iter().find(|load| load.id == id) else {
         bail!(say(lang, "load.changes_none", &[("id", &id)]));
     };
