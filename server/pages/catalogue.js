@@ -31,6 +31,12 @@ function follow() {
     search();
   } else if (wanted) {
     const target = document.getElementById(wanted);
+    // A link may lead to what the search has hidden.
+    if (target?.closest('[hidden]')) {
+      box.value = '';
+      search();
+      history.replaceState(null, '', `#${wanted}`);
+    }
     if (target?.tagName === 'DETAILS') target.open = true;
     target?.scrollIntoView();
   }
