@@ -32,9 +32,9 @@ impl Mistyped {
 /// SQL that is true for a value that GDAL would change on the way; `None` for types that it hands over as they are.
 fn odd(ty: FieldType, column: &str) -> Option<String> {
     Some(match ty {
-        FieldType::Int => format!("typeof({column}) NOT IN ('integer','null')"),
+        FieldType::Int => format!("typeof({column}) IN ('real','text','blob')"),
         FieldType::Bool => format!("({column} IS NOT NULL AND {column} NOT IN (0,1))"),
-        FieldType::Real => format!("typeof({column}) NOT IN ('real','integer','null')"),
+        FieldType::Real => format!("typeof({column}) IN ('text','blob')"),
         FieldType::Date => format!("({column} IS NOT NULL AND {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]')"),
         FieldType::Instant => {
             format!("({column} IS NOT NULL AND {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]*')")
@@ -49,6 +49,13 @@ pub fn find(dataset: GDALDatasetH, layer: &Layer, fid_column: &str, fields: &mut
     let asked: Vec<(usize, String)> = fields.iter().enumerate().filter_map(|(i, f)| Some((i, odd(f.ty, &quoted(&f.name))?))).collect();
     let mut found = Mistyped::default();
     if asked.is_empty() {
+        return Ok(found);
+    }
+    // Most layers have none, and one quick look tells.
+    let conditions: Vec<&str> = asked.iter().map(|(_, condition)| condition.as_str()).collect();
+    let mut any = false;
+    each_row(dataset, &format!("SELECT 1 AS found FROM {table} WHERE {} LIMIT 1", conditions.join(" OR ")), |_| any = true)?;
+    if !any {
         return Ok(found);
     }
     // One pass counts the odd ones of every column.
