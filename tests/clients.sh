@@ -44,9 +44,12 @@ check "a write from a foreign origin is refused, even with the key" \
 check "a foreign host name is refused" status_is 421 -H 'Host: elsewhere.example' "$url/collections"
 check "with the key it is taken" status_is 200 -X POST "$url/readings" -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d "$(reading "$stream")"
 # The README's own commands, typed as they stand there but for the address and the place of the key.
-readme() { sed -n "/^$1/,/[^\\\\]\$/p" "$tests/../README.md" | sed "s#http://127.0.0.1:8080#$url#g; s#~/.cache/citytwin/cities/demo-village#$city#g" | bash; }
-readme_reading() { readme 'curl -H "Auth' 2>/dev/null | grep -q '"accepted":1'; }
-readme_hydrants() { readme "curl 'http" 2>/dev/null | grep -q '"hydrant\.'; }
+readme() {
+    awk -v begin="$1" 'index($0, begin) == 1 { on = 1 } on { print; if (!/\\$/) exit }' "$tests/../README.md" |
+        sed "s#http://127.0.0.1:8080#$url#g; s#~/.cache/citytwin/cities/demo-village#$city#g" | bash
+}
+readme_hydrants() { [[ $(readme "curl 'http" 2>/dev/null) == *'"hydrant.'* ]]; }
+readme_reading() { [[ $(readme 'curl -H "Auth' 2>/dev/null) == *'"accepted":1'* ]]; }
 check "the README's curl reads hydrants" readme_hydrants
 check "the README's reading is taken" readme_reading
 
