@@ -1,6 +1,6 @@
 //! What can be typed. One module per command, each with its `Args` and its `run`.
 
-use crate::{demo, load, serve};
+use crate::{backup, demo, doctor, load, revert, serve};
 use citytwin_assets::{Lang, say};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -18,6 +18,11 @@ enum Command {
     Demo(demo::Args),
     Load(load::Args),
     Serve(serve::Args),
+    Revert(revert::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Verify(backup::VerifyArgs),
+    Doctor(doctor::Args),
 }
 
 /// How a command ended.
@@ -51,6 +56,11 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args, lang),
         Command::Load(args) => load::run(args, lang),
         Command::Serve(args) => serve::run(args, lang),
+        Command::Revert(args) => revert::run(args, lang),
+        Command::Backup(args) => backup::back_up(args, lang),
+        Command::Restore(args) => backup::restore(args, lang),
+        Command::Verify(args) => backup::verify(args, lang),
+        Command::Doctor(args) => doctor::run(args, lang),
     };
     match outcome {
         Ok(outcome) => outcome.into(),

@@ -14,6 +14,7 @@ mod patience;
 mod plan;
 mod progress;
 mod refused;
+mod undo;
 mod words;
 
 use crate::cli::Outcome;
@@ -45,10 +46,11 @@ Examples:
   citytwin load trees.shp --as trees --crs EPSG:4547 --city shifan
   citytwin load centre.osm.pbf --as osm --city shifan       one collection per layer: osm_points, osm_lines, …
   citytwin load --changes 3 --to load3.gpkg --city shifan   before and after of load 3
+  citytwin load --undo 3 --city shifan                      takes load 3 back
   citytwin load --list --city shifan")]
 pub struct Args {
     /// Files to load, in this order
-    #[arg(value_name = "PATH", required_unless_present_any = ["list", "changes"])]
+    #[arg(value_name = "PATH", required_unless_present_any = ["list", "changes", "undo"])]
     paths: Vec<PathBuf>,
     /// The city's folder; it holds city.toml and city.gpkg
     #[arg(long, value_name = "DIR")]
@@ -96,6 +98,12 @@ pub struct Args {
     /// The file for --changes
     #[arg(long, value_name = "FILE.gpkg", requires = "changes")]
     to: Option<PathBuf>,
+    /// Take this load back as one instead: every feature is again what it was before (its number is in --list)
+    #[arg(long, value_name = "ID", conflicts_with_all = ["paths", "list", "changes"])]
+    undo: Option<i64>,
+    /// With --undo: leave features that were edited later as they are, instead of refusing
+    #[arg(long, requires = "undo")]
+    keep_later: bool,
     /// Name of a new city [default: the folder's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -113,6 +121,9 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     }
     if let (Some(id), Some(to)) = (args.changes, &args.to) {
         return changes::write(&args.city, id, to, lang);
+    }
+    if let Some(load) = args.undo {
+        return undo::run(&args.city, load, args.keep_later, lang);
     }
     let helper = Helper::find().map_err(|e| words::helper_error(lang, "", e))?;
     let request = Request {
@@ -228,6 +239,8 @@ fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
             LoadState::Running => "load.state_running",
             LoadState::BrokenOff => "load.state_broken_off",
             LoadState::Complete => "load.state_complete",
+            LoadState::Undoing => "load.state_undoing",
+            LoadState::Undone => "load.state_undone",
         };
         let revisions = load.revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));
         tell(&say(

@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod backup;
 mod classes;
 mod cli;
 mod clock;
@@ -9,6 +10,7 @@ mod compute;
 mod config;
 mod connections;
 mod demo;
+mod doctor;
 mod feed;
 mod freshness;
 mod hub;
@@ -19,12 +21,14 @@ mod overlays;
 mod patience;
 mod problem;
 mod readings;
+mod revert;
 mod router;
 mod scene;
 mod security;
 mod serve;
 mod shelf;
 mod simulator;
+mod store_words;
 #[cfg(test)]
 mod tests;
 mod trouble;

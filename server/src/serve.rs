@@ -59,6 +59,8 @@ async fn serve(config: Config, lang: Lang) -> anyhow::Result<Outcome> {
     tasks.spawn(feed::follow(app.clone()));
     tasks.spawn(overlays::follow(app.clone()));
     tasks.spawn(scene::follow(app.clone()));
+    let store = app.store.clone();
+    tasks.spawn_blocking(move || complete_indexes(&store));
     if simulate {
         tasks.spawn(simulator::play(app.clone(), script));
     }
@@ -92,6 +94,14 @@ pub fn open(config: Config) -> anyhow::Result<(App, Writer)> {
     let store = Arc::new(store);
     let app = App::new(Foundation { config, store, catalogue, city_tag, view, compute, security, metrics, hub, readings });
     Ok((app, writer))
+}
+
+/// A load that was broken off may have left a spatial index aside. Nothing here waits for it: the server has its own.
+fn complete_indexes(store: &Store) {
+    match store.complete_indexes() {
+        Ok(done) => done.iter().for_each(|class| tracing::info!(class, "the spatial index that a load had set aside is back")),
+        Err(error) => tracing::warn!(%error, "a spatial index that a load had set aside could not be built"),
+    }
 }
 
 /// Which city this is, for ETags: the file itself and not its name, when its first revision was made (a city that was

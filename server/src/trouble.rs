@@ -2,6 +2,7 @@
 //! values; the sentences stand in messages.toml under `trouble`. Where none stands there, the program's own words are said.
 
 use crate::security::key::KeyError;
+use crate::store_words;
 use citytwin_assets::{Lang, say};
 use citytwin_live::LiveError;
 use citytwin_store::{BadName, NotOurs, OwnChange, StoreError};
@@ -48,7 +49,7 @@ fn store(lang: Lang, error: &StoreError) -> Option<String> {
         }
         StoreError::Busy => say("locked", &[]),
         StoreError::DiskFull => say("disk_full", &[]),
-        _ => None,
+        other => store_words::sentence(lang, other),
     }
 }
 

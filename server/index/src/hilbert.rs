@@ -3,6 +3,7 @@
 //! The grid never changes, so the paging order made from it survives every rebuild.
 
 use crate::cells::Cells;
+use citytwin_model::Bounds;
 
 /// Bits per axis: every second cell of the grid of boxes, 1.9 cm at the equator.
 const BITS: u32 = 31;
@@ -14,6 +15,11 @@ pub const NOWHERE: u64 = u64::MAX;
 pub fn code_of(cells: &Cells) -> u64 {
     let middle = |low: u32, high: u32| ((u64::from(low) + u64::from(high)) >> 2) as u32;
     code(middle(cells.west, cells.east), middle(cells.south, cells.north))
+}
+
+/// The same for a box in degrees: whoever packs boxes into nodes sorts by it.
+pub fn place_code(bounds: &Bounds) -> u64 {
+    code_of(&Cells::of(bounds))
 }
 
 /// Distance along the Hilbert curve of order 31: from the coarsest bit on, which quarter, and how the square is turned there.
@@ -38,7 +44,6 @@ fn code(x: u32, y: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use citytwin_model::Bounds;
 
     #[test]
     fn the_first_cells_follow_the_curve() {

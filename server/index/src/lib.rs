@@ -10,6 +10,7 @@ mod packed;
 mod page;
 mod snapshot;
 
+pub use hilbert::place_code;
 pub use meets::meets;
 pub use near::distance_m;
 pub use page::{BadPageKey, Page, PageKey};

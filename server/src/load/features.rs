@@ -388,6 +388,6 @@ impl<'s> Session<'_, 's> {
 }
 
 /// Who loads: the operating system's name of the operator.
-fn author() -> String {
+pub(super) fn author() -> String {
     std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "load".to_owned())
 }

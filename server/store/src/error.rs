@@ -1,5 +1,6 @@
 //! What can go wrong with a city's store, said so that the reader knows what to do next.
 
+use crate::undo::LaterEdit;
 use citytwin_model::{FeatureId, Revision};
 use std::path::PathBuf;
 
@@ -25,6 +26,34 @@ pub enum StoreError {
     Conflict { id: FeatureId, expected: Revision, found: Revision },
     #[error("revision {asked} is in the future; the city is at {head}")]
     FutureRevision { asked: Revision, head: Revision },
+    #[error(
+        "the history of {class} before revision {whole_from} is lost: another program had replaced its table; revision {asked} cannot be seen"
+    )]
+    HistoryLost { class: String, asked: Revision, whole_from: Revision },
+    #[error("feature {} of class {} was not there at revision {revision}; its history names the revisions that it has", id.fid, id.class)]
+    NoSuchVersion { id: FeatureId, revision: Revision },
+    #[error("there is no load {0}")]
+    NoSuchLoad(i64),
+    #[error("load {0} is still running, here or in another process")]
+    LoadRunning(i64),
+    #[error("load {0} has been taken back already")]
+    AlreadyUndone(i64),
+    #[error("{count} features of load {load} were edited later")]
+    EditedLater { load: i64, count: u64, first: Vec<LaterEdit> },
+    #[error("{} lies on a network share ({kind}), where SQLite cannot keep several programs apart; move the city to a local disk", dir.display())]
+    NetworkShare { dir: PathBuf, kind: String },
+    #[error("{} is not empty; name a folder that is empty or does not exist", dir.display())]
+    NotEmpty { dir: PathBuf },
+    #[error("{} holds no backup (no manifest.json)", dir.display())]
+    NoBackup { dir: PathBuf },
+    #[error("the backup {} is damaged: {detail}; use another", dir.display())]
+    BadBackup { dir: PathBuf, detail: String },
+    #[error("{0} is no table that another program has replaced; there is nothing to adopt")]
+    NotEstranged(String),
+    #[error("table {table} cannot be adopted: {why}")]
+    NotAdoptable { table: String, why: String },
+    #[error("table {0} was replaced by another program and is not served; adopt it first (citytwin doctor --adopt {0})")]
+    Estranged(String),
     #[error("edit {number}: {refusal}")]
     Refused { number: usize, refusal: Refusal },
     #[error("{0:?} cannot be the name of a collection: {1}")]
@@ -64,6 +93,10 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::DiskFull,
+            // No room for the memory that readers of the log share.
+            _ if matches!(&error, rusqlite::Error::SqliteFailure(e, _) if e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
+                Self::DiskFull
+            }
             _ => Self::Sqlite(error),
         }
     }
@@ -72,7 +105,10 @@ impl From<rusqlite::Error> for StoreError {
 impl StoreError {
     pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |source| match source.kind() {
+            std::io::ErrorKind::StorageFull => Self::DiskFull,
+            _ => Self::Io { path, source },
+        }
     }
 }
 

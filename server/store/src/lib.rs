@@ -1,14 +1,23 @@
 //! What is it now, and before?
 #![doc = include_str!("../README.md")]
 
+mod adopt;
+mod as_of;
+mod backup;
 mod config;
 mod error;
+mod fids;
 mod files;
+mod fingerprint;
 pub mod gpkg;
+mod indexing;
 mod load;
+mod migrate;
+mod mounts;
 mod outside;
 mod own;
 mod own_file;
+mod put_back;
 mod read;
 mod references;
 mod row;
@@ -19,8 +28,14 @@ mod terrain;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod undo;
+mod verify;
 mod write;
 
+pub use adopt::Adopted;
+pub use as_of::AsOf;
+pub use backup::{Backup, BackupFile, MANIFEST_FILE, Manifest, backup, read_manifest, restore};
 pub use config::{CityConfig, CityName, FILE as CONFIG_FILE, utc_offset_minutes};
 pub use error::{BadName, NotOurs, OwnChange, Refusal, StoreError};
 pub use load::{Counts, Load, LoadInfo, LoadState, LoadSummary, Record, Refused, Source};
@@ -28,4 +43,6 @@ pub use own::{CollectionSchema, Field, FieldType, Kind};
 pub use read::{Change, Changes, Delta, Op, Version};
 pub use store::{FILE as STORE_FILE, Store};
 pub use terrain::{Terrain, TerrainGrid, TerrainWriter};
+pub use undo::{LaterEdit, LoadChange, Undone};
+pub use verify::{Finding, revision_of, verify};
 pub use write::{Edit, Written};

@@ -1,8 +1,9 @@
 //! Reading: whole classes, one feature, its history, and what changed since a revision.
 //!
 //! Everything is read as of a sealed revision. Rows that another program has just changed, and that are not sealed yet,
-//! are read from their history, so a reader never sees half of an edit session.
+//! have their sealed version in history: a reader never sees half of an edit session.
 
+use crate::as_of::read_table_as_of;
 use crate::error::{Result, StoreError};
 use crate::gpkg::blob;
 use crate::references;
@@ -21,6 +22,9 @@ pub enum Op {
     Changed,
     Deleted,
 }
+
+/// `ct_change.op` of what was gone with a table that another program replaced: nobody has its last version.
+pub(crate) const LOST: &str = "x";
 
 /// One feature changed by one revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +79,7 @@ impl Store {
     pub fn read_class(&self, class: ClassNo, f: &mut dyn FnMut(Feature)) -> Result<Revision> {
         self.reading_tables(|conn, tables| {
             let head = sealed(conn)?;
-            read_table(conn, tables.get(class)?, head, f)?;
+            read_table_as_of(conn, tables.get(class)?, head, f)?;
             Ok(head)
         })
     }
@@ -84,7 +88,7 @@ impl Store {
     pub fn read_all(&self, f: &mut dyn FnMut(Feature)) -> Result<Revision> {
         self.reading_tables(|conn, tables| {
             let head = sealed(conn)?;
-            tables.served.iter().try_for_each(|table| read_table(conn, table, head, f))?;
+            tables.served.iter().try_for_each(|table| read_table_as_of(conn, table, head, f))?;
             Ok(head)
         })
     }
@@ -136,36 +140,9 @@ impl Store {
 }
 
 /// Columns before those of [`Table::columns`] in every select here: fid and the revision that made the version.
-const LEADING: usize = 2;
+pub(crate) const LEADING: usize = 2;
 
-fn read_table(conn: &Connection, table: &Table, revision: Revision, f: &mut dyn FnMut(Feature)) -> Result<()> {
-    let no = table.no();
-    // What is pending was moved into history with the revision to come; without that, one pass over the table is all.
-    let newer: bool =
-        conn.prepare_cached("SELECT EXISTS(SELECT 1 FROM ct_change WHERE rev > ?1)")?.query_row([revision], |row| row.get(0))?;
-    let now = format!(
-        "SELECT t.fid, r.rev, {} FROM {} t JOIN ct_row r ON r.class={no} AND r.fid=t.fid WHERE r.rev<=?1",
-        table.selected("t"),
-        table.name
-    );
-    let sql = if newer {
-        format!(
-            "{now} UNION ALL SELECT h.fid, h.ct_from, {} FROM {} h WHERE h.ct_to>?1 AND h.ct_from<=?1 ORDER BY 1",
-            table.selected("h"),
-            table.history()
-        )
-    } else {
-        format!("{now} ORDER BY t.fid")
-    };
-    let mut statement = conn.prepare(&sql)?;
-    let mut rows = statement.query([revision])?;
-    while let Some(row) = rows.next()? {
-        f(feature_of(table, row)?);
-    }
-    Ok(())
-}
-
-fn feature_of(table: &Table, row: &rusqlite::Row<'_>) -> Result<Feature> {
+pub(crate) fn feature_of(table: &Table, row: &rusqlite::Row<'_>) -> Result<Feature> {
     let class = &table.class;
     let mut i = LEADING;
     let geometry = if table.has_geometry {
@@ -187,7 +164,7 @@ fn feature_of(table: &Table, row: &rusqlite::Row<'_>) -> Result<Feature> {
     Ok(Feature { id: FeatureId::new(class.no, row.get(0)?), revision: row.get(1)?, geometry, attributes, other, source })
 }
 
-fn feature_at(conn: &Connection, table: &Table, fid: Fid, revision: Revision) -> Result<Option<Feature>> {
+pub(crate) fn feature_at(conn: &Connection, table: &Table, fid: Fid, revision: Revision) -> Result<Option<Feature>> {
     let sql = format!(
         "SELECT t.fid, r.rev, {now} FROM {t} t JOIN ct_row r ON r.class={no} AND r.fid=t.fid WHERE t.fid=?1 AND r.rev<=?2
          UNION ALL SELECT h.fid, h.ct_from, {then} FROM {h} h WHERE h.fid=?1 AND h.ct_from<=?2 AND h.ct_to>?2",
@@ -233,18 +210,19 @@ fn changes(conn: &Connection, tables: &Tables, since: Revision, limit: usize) ->
     }
     let upto = last_within(conn, since, head, limit)?;
     // A feature touched several times within one revision changed once.
-    let mut touched: BTreeMap<(Revision, ClassNo, Fid), i64> = BTreeMap::new();
+    let mut touched: BTreeMap<(Revision, ClassNo, Fid), (i64, bool)> = BTreeMap::new();
     let mut statement =
-        conn.prepare_cached("SELECT seq, rev, class, fid, fid_to FROM ct_change WHERE rev>?1 AND rev<=?2 ORDER BY rev, seq")?;
+        conn.prepare_cached("SELECT seq, rev, class, fid, fid_to, op FROM ct_change WHERE rev>?1 AND rev<=?2 ORDER BY rev, seq")?;
     let mut rows = statement.query((since, upto))?;
     while let Some(row) = rows.next()? {
         let (seq, rev, class, from, to): (i64, Revision, u16, Fid, Fid) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        let is_lost = row.get_ref(5)?.as_str().is_ok_and(|op| op == LOST);
         for fid in from..=to {
-            touched.insert((rev, ClassNo(class), fid), seq);
+            touched.insert((rev, ClassNo(class), fid), (seq, is_lost));
         }
     }
     let mut changes = Vec::with_capacity(touched.len());
-    for ((rev, class, fid), seq) in touched {
+    for ((rev, class, fid), (seq, is_lost)) in touched {
         // The list is that of this very state: a class that it lacks is not served any more, and has no changes to tell.
         let Ok(table) = tables.get(class) else { continue };
         let old = place_at(conn, table, fid, rev - 1)?;
@@ -253,6 +231,7 @@ fn changes(conn: &Connection, tables: &Tables, since: Revision, limit: usize) ->
             (None, Some(_)) => Op::Created,
             (Some(_), Some(_)) => Op::Changed,
             (Some(_), None) => Op::Deleted,
+            (None, None) if is_lost => Op::Deleted,
             (None, None) => continue, // came and went between two looks
         };
         changes.push(Change { rev, seq, class, fid, op, old_bounds: old.flatten(), new_bounds: new.flatten() });

@@ -3,13 +3,13 @@
 //! Triggers use built-in SQL only, so that what GDAL, QGIS or a plain sqlite3 changes is caught too.
 
 use crate::error::{BadName, Result, StoreError};
-use crate::gpkg::{self, blob, column_type, literal, quoted, stored_as_multi};
+use crate::gpkg::{self, blob, column_type, literal, quoted, rtree, stored_as_multi};
 use citytwin_model::{AttributeType, Class, ClassNo, GeometryKind};
 use rusqlite::{Connection, OptionalExtension};
 use std::sync::Arc;
 
 /// Version of the bookkeeping. A store with a higher one is refused.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// Columns that are ours; no attribute may be called so.
 pub(crate) const RESERVED: [&str; 6] = ["fid", "geom", "source", "other", "ct_from", "ct_to"];
@@ -17,8 +17,10 @@ pub(crate) const RESERVED: [&str; 6] = ["fid", "geom", "source", "other", "ct_fr
 const BOOKKEEPING: &str = "
 CREATE TABLE ct_head(one INTEGER PRIMARY KEY CHECK(one=1), format INTEGER NOT NULL, city TEXT, sealed INTEGER NOT NULL,
   bulk INTEGER NOT NULL DEFAULT 0, restoring INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE ct_class(no INTEGER PRIMARY KEY, tbl TEXT NOT NULL UNIQUE, entry TEXT); -- entry: a city's own class, as JSON
-CREATE TABLE ct_rev(rev INTEGER PRIMARY KEY, at TEXT NOT NULL, author TEXT, source TEXT NOT NULL, load_id INTEGER, last_seq INTEGER NOT NULL);
+CREATE TABLE ct_class(no INTEGER PRIMARY KEY, tbl TEXT NOT NULL UNIQUE, entry TEXT, -- entry: a city's own class, as JSON
+  aside INTEGER, whole_from INTEGER); -- aside: the load that set its spatial index aside; whole_from: history before this revision is lost
+CREATE TABLE ct_rev(rev INTEGER PRIMARY KEY, at TEXT NOT NULL, author TEXT, source TEXT NOT NULL, load_id INTEGER, last_seq INTEGER NOT NULL,
+  undoes INTEGER); -- undoes: the load that it takes back
 CREATE TABLE ct_source(no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, credit TEXT, licence TEXT, crs TEXT, sha256 TEXT);
 CREATE TABLE ct_load(id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER, file TEXT, sha256 TEXT, state TEXT NOT NULL, counts TEXT,
   started TEXT NOT NULL, ended TEXT);
@@ -26,20 +28,28 @@ CREATE TABLE ct_change(seq INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NU
   fid_to INTEGER NOT NULL, op TEXT NOT NULL, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now'))); -- a load link = one row
 CREATE INDEX ct_change_rev ON ct_change(rev);
 CREATE TABLE ct_row(class INTEGER, fid INTEGER, rev INTEGER NOT NULL, said BLOB, PRIMARY KEY(class,fid)) WITHOUT ROWID; -- said: hash of what its source last said
-CREATE TABLE ct_key(source INTEGER, class INTEGER, key TEXT, fid INTEGER NOT NULL, PRIMARY KEY(source,class,key)) WITHOUT ROWID; -- re-load key of what has no code
 CREATE TABLE ct_unlinked(class INTEGER, fid INTEGER, PRIMARY KEY(class,fid)) WITHOUT ROWID; -- features that name a code not found so far
 INSERT INTO gpkg_extensions VALUES(NULL,NULL,'gdal_aspatial','http://gdal.org/geopackage_aspatial.html','read-write');
+";
+
+/// What format 2 brought; a migrated store gets it too.
+pub(crate) const SINCE_2: &str = "
+CREATE TABLE ct_key(source INTEGER, class INTEGER, key TEXT, fid INTEGER NOT NULL, PRIMARY KEY(source,class,key,fid)) WITHOUT ROWID; -- re-load key of what has no code
+CREATE TABLE ct_before(load INTEGER, class INTEGER, fid INTEGER, was BLOB, became BLOB, PRIMARY KEY(load,class,fid)) WITHOUT ROWID; -- what a load changed ct_row.said from and to
+CREATE TABLE ct_gone(class INTEGER, fid INTEGER, said BLOB, PRIMARY KEY(class,fid)) WITHOUT ROWID; -- ct_row.said of what was deleted, for its return
 ";
 
 const EXTENSION: &str = "https://citytwin.example/store-1";
 
 /// Tables that are ours alone: listed as an extension, so that other programs know to leave them.
-const OWN_TABLES: [&str; 9] = ["ct_head", "ct_class", "ct_rev", "ct_source", "ct_load", "ct_change", "ct_row", "ct_key", "ct_unlinked"];
+const OWN_TABLES: [&str; 11] =
+    ["ct_head", "ct_class", "ct_rev", "ct_source", "ct_load", "ct_change", "ct_row", "ct_unlinked", "ct_key", "ct_before", "ct_gone"];
 
 /// Fills an empty file with the base tables, the bookkeeping and the classes.
 pub(crate) fn create(conn: &Connection, city: &str, classes: &[Arc<Class>]) -> Result<()> {
     gpkg::create_base(conn)?;
     conn.execute_batch(BOOKKEEPING)?;
+    conn.execute_batch(SINCE_2)?;
     conn.execute("INSERT INTO ct_head(one, format, city, sealed) VALUES(1, ?1, ?2, 0)", (FORMAT, city))?;
     for table in OWN_TABLES {
         list_as_ours(conn, table)?;
@@ -50,7 +60,7 @@ pub(crate) fn create(conn: &Connection, city: &str, classes: &[Arc<Class>]) -> R
     Ok(())
 }
 
-fn list_as_ours(conn: &Connection, table: &str) -> rusqlite::Result<()> {
+pub(crate) fn list_as_ours(conn: &Connection, table: &str) -> rusqlite::Result<()> {
     // 'write-only': 'read-write' makes GDAL warn that it does not know how to read the file.
     conn.execute("INSERT INTO gpkg_extensions VALUES(?1, NULL, 'citytwin_store', ?2, 'write-only')", (table, EXTENSION))?;
     Ok(())
@@ -71,6 +81,8 @@ pub(crate) struct Table {
     pub refs: Vec<(usize, Vec<String>)>,
     pub insert: String,
     pub update: String,
+    /// All but the geometry: the spatial index is then left alone.
+    pub update_rest: String,
     pub delete: String,
     /// The feature of a source that has a code.
     pub by_code: String,
@@ -87,10 +99,11 @@ impl Table {
         columns.extend(["source".into(), "other".into()]);
         let name = quoted(&class.id);
         let marks = vec!["?"; columns.len()].join(",");
-        let sets = columns.iter().map(|c| format!("{c}=?")).collect::<Vec<_>>().join(",");
+        let sets = |columns: &[String]| columns.iter().map(|c| format!("{c}=?")).collect::<Vec<_>>().join(",");
         Self {
             insert: format!("INSERT INTO {name}({}) VALUES({marks})", columns.join(",")),
-            update: format!("UPDATE {name} SET {sets} WHERE fid=?"),
+            update: format!("UPDATE {name} SET {} WHERE fid=?", sets(&columns)),
+            update_rest: format!("UPDATE {name} SET {} WHERE fid=?", sets(&columns[usize::from(has_geometry)..])),
             delete: format!("DELETE FROM {name} WHERE fid=?"),
             by_code: format!("SELECT fid FROM {name} WHERE code=?1 AND source=?2 ORDER BY fid LIMIT 1"),
             multi: stored_as_multi(&class),
@@ -132,25 +145,77 @@ pub(crate) fn create_class(conn: &Connection, class: &Arc<Class>, entry: Option<
     }
     let table = Table::new(class.clone());
     conn.execute("INSERT INTO ct_class(no, tbl, entry) VALUES(?1, ?2, ?3)", (class.no.0, &class.id, entry))?;
+    create_table(conn, &table)?;
+    create_history(conn, &table)?;
+    conn.execute_batch(&view_and_triggers(&table))?;
+    register(conn, &table)?;
+    list_as_ours(conn, &format!("h_{}", class.id))?;
+    list_as_ours(conn, &format!("ct_old_{}", class.id))?;
+    Ok(())
+}
+
+fn create_history(conn: &Connection, table: &Table) -> Result<()> {
+    conn.execute_batch(&format!(
+        "CREATE TABLE {}(fid INTEGER{}, source INTEGER, other TEXT, ct_from INTEGER, ct_to INTEGER, PRIMARY KEY(fid,ct_from)); {}",
+        table.history(),
+        data_columns(&table.class),
+        history_index(&table.class)
+    ))?;
+    Ok(())
+}
+
+/// Makes the history of an adopted table where it has gone with the old one, and the columns that it lacks.
+pub(crate) fn complete_history(conn: &Connection, table: &Table) -> Result<()> {
+    let name = format!("h_{}", table.class.id);
+    let mut statement = conn.prepare("SELECT lower(name) FROM pragma_table_info(?1)")?;
+    let there: Vec<String> = statement.query_map([&name], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if there.is_empty() {
+        return create_history(conn, table);
+    }
+    for attribute in table.class.attributes.iter().filter(|attribute| !there.contains(&attribute.id.to_lowercase())) {
+        conn.execute_batch(&format!(
+            "ALTER TABLE {} ADD COLUMN {} {}",
+            table.history(),
+            quoted(&attribute.id),
+            column_type(&attribute.ty, "INTEGER")
+        ))?;
+    }
+    conn.execute_batch(&format!("DROP INDEX IF EXISTS {}; {}", quoted(&format!("{name}_to")), history_index(&table.class)))?;
+    Ok(())
+}
+
+/// `, geom POINT, "code" TEXT, …`
+fn data_columns(class: &Class) -> String {
     let geometry = gpkg::geometry_type(class).map(|ty| format!(", geom {ty}")).unwrap_or_default();
     let attributes: String = class.attributes.iter().map(|a| format!(", {} {}", quoted(&a.id), column_type(&a.ty, "INTEGER"))).collect();
-    let (t, h) = (&table.name, table.history());
+    geometry + &attributes
+}
+
+/// Finds the versions that ended after a revision without reading them.
+pub(crate) fn history_index(class: &Class) -> String {
+    format!("CREATE INDEX {} ON {}(ct_to,ct_from,fid);", quoted(&format!("h_{}_to", class.id)), quoted(&format!("h_{}", class.id)))
+}
+
+/// The table itself and the index on its code.
+pub(crate) fn create_table(conn: &Connection, table: &Table) -> Result<()> {
+    let (t, class) = (&table.name, &table.class);
     conn.execute_batch(&format!(
-        "CREATE TABLE {t}(fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL CHECK(fid BETWEEN 1 AND 4294967295){geometry}{attributes}, source INTEGER, other TEXT);
-         CREATE TABLE {h}(fid INTEGER{geometry}{attributes}, source INTEGER, other TEXT, ct_from INTEGER, ct_to INTEGER, PRIMARY KEY(fid,ct_from));
-         CREATE INDEX {to} ON {h}(ct_to);",
-        to = quoted(&format!("h_{}_to", class.id)),
+        "CREATE TABLE {t}(fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL CHECK(fid BETWEEN 1 AND 4294967295){}, source INTEGER, other TEXT);",
+        data_columns(class)
     ))?;
     if table.code.is_some() {
         conn.execute_batch(&format!("CREATE INDEX {} ON {t}(code)", quoted(&format!("ct_{}_code", class.id))))?;
     }
-    conn.execute_batch(&view_and_triggers(&table))?;
+    Ok(())
+}
+
+/// Enters the table as a layer of the GeoPackage, with its spatial index.
+pub(crate) fn register(conn: &Connection, table: &Table) -> Result<()> {
+    let class = &table.class;
     gpkg::register_layer(conn, class, 2)?;
     if table.has_geometry {
-        gpkg::create_rtree(conn, &class.id)?;
+        rtree::create(conn, &class.id)?;
     }
-    list_as_ours(conn, &format!("h_{}", class.id))?;
-    list_as_ours(conn, &format!("ct_old_{}", class.id))?;
     Ok(())
 }
 
@@ -176,15 +241,18 @@ fn view_and_triggers(table: &Table) -> String {
          CREATE TRIGGER {id_trigger} BEFORE INSERT ON {t} WHEN NEW.fid > 0 BEGIN
            SELECT RAISE(ABORT,'this id was used before') WHERE NEW.fid <= (SELECT seq FROM sqlite_sequence WHERE name={name})
              AND NOT EXISTS(SELECT 1 FROM {t} WHERE fid=NEW.fid) AND (SELECT restoring=0 FROM ct_head); END;
-         CREATE TRIGGER {i0} BEFORE INSERT ON {t} BEGIN {keep_new} END;
+         CREATE TRIGGER {i0} BEFORE INSERT ON {t} WHEN NEW.fid > 0 BEGIN {keep_new} END;
          CREATE TRIGGER {u0} BEFORE UPDATE ON {t} BEGIN SELECT RAISE(ABORT,'a feature keeps its id') WHERE OLD.fid<>NEW.fid; {keep_old} END;
          CREATE TRIGGER {d0} BEFORE DELETE ON {t} BEGIN {keep_old} END;
          CREATE TRIGGER {i1} AFTER INSERT ON {t} WHEN (SELECT bulk=0 FROM ct_head) BEGIN
-           INSERT INTO ct_row(class,fid,rev) SELECT {no},NEW.fid,sealed+1 FROM ct_head WHERE true ON CONFLICT(class,fid) DO UPDATE SET rev=excluded.rev;
+           INSERT INTO ct_row(class,fid,rev,said) SELECT {no},NEW.fid,sealed+1,(SELECT said FROM ct_gone WHERE class={no} AND fid=NEW.fid)
+             FROM ct_head WHERE true ON CONFLICT(class,fid) DO UPDATE SET rev=excluded.rev;
            {note_i} END;
          CREATE TRIGGER {u1} AFTER UPDATE ON {t} BEGIN
            UPDATE ct_row SET rev=(SELECT sealed+1 FROM ct_head) WHERE class={no} AND fid=OLD.fid; {note_u} END;
-         CREATE TRIGGER {d1} AFTER DELETE ON {t} BEGIN DELETE FROM ct_row WHERE class={no} AND fid=OLD.fid; {note_d} END;",
+         CREATE TRIGGER {d1} AFTER DELETE ON {t} BEGIN DELETE FROM ct_gone WHERE class={no} AND fid=OLD.fid;
+           INSERT INTO ct_gone(class,fid,said) SELECT class,fid,said FROM ct_row WHERE class={no} AND fid=OLD.fid AND said NOT NULL;
+           DELETE FROM ct_row WHERE class={no} AND fid=OLD.fid; {note_d} END;",
         selected = table.selected("t"),
         name = literal(id),
         id_trigger = trigger("id"),
@@ -203,15 +271,19 @@ fn view_and_triggers(table: &Table) -> String {
 }
 
 /// Names of the triggers that a class's table must have.
-fn trigger_names(class: &Class) -> impl Iterator<Item = String> + '_ {
-    ["id", "i0", "u0", "d0", "i1", "u1", "d1"].into_iter().map(|suffix| format!("ct_{}_{suffix}", class.id))
+fn trigger_names(class: &str) -> impl Iterator<Item = String> + '_ {
+    ["id", "i0", "u0", "d0", "i1", "u1", "d1"].into_iter().map(move |suffix| format!("ct_{class}_{suffix}"))
 }
 
 /// Whether the table is still the one we made: another program may have replaced it, and with it our triggers.
 pub(crate) fn is_whole(conn: &Connection, class: &Class) -> rusqlite::Result<bool> {
+    has_triggers(conn, &class.id)
+}
+
+pub(crate) fn has_triggers(conn: &Connection, class: &str) -> rusqlite::Result<bool> {
     let mut there = conn.prepare_cached("SELECT 1 FROM sqlite_master WHERE type='trigger' AND name=?1 AND tbl_name=?2")?;
     for name in trigger_names(class) {
-        if !there.exists((&name, &class.id))? {
+        if !there.exists((&name, class))? {
             return Ok(false);
         }
     }
@@ -254,12 +326,17 @@ pub(crate) fn add_columns(conn: &Connection, class: &Arc<Class>, missing: &[usiz
             table.history()
         ))?;
     }
-    for name in trigger_names(class) {
+    renew_triggers(conn, &table)
+}
+
+/// Makes the view and the triggers anew, as this program would.
+pub(crate) fn renew_triggers(conn: &Connection, table: &Table) -> Result<()> {
+    let class = &table.class;
+    for name in trigger_names(&class.id) {
         conn.execute_batch(&format!("DROP TRIGGER IF EXISTS {}", quoted(&name)))?;
     }
     conn.execute_batch(&format!("DROP VIEW IF EXISTS {}", quoted(&format!("ct_old_{}", class.id))))?;
-    conn.execute_batch(&view_and_triggers(&table))?;
-    Ok(())
+    Ok(conn.execute_batch(&view_and_triggers(table))?)
 }
 
 /// The geometry column's bytes.

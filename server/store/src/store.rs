@@ -3,11 +3,14 @@
 use crate::config::CityConfig;
 use crate::error::{NotOurs, Result, StoreError};
 use crate::gpkg;
+use crate::migrate;
+use crate::mounts::refuse_network_share;
 use crate::outside::{self, Watch};
 use crate::own;
 use crate::own_file;
 use crate::schema::{self, FORMAT, Lacks, Table};
 use citytwin_model::{Class, ClassNo, Kept, Revision};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -56,6 +59,7 @@ impl Store {
     /// Makes a new city in `dir`: `city.toml` and an empty `city.gpkg` with a table for each class that is kept there.
     /// Refused when the folder already holds one. `classes` are the catalogue's.
     pub fn create(dir: &Path, config: &CityConfig, classes: &[Arc<Class>]) -> Result<Self> {
+        refuse_network_share(dir)?;
         let path = dir.join(FILE);
         if path.exists() {
             return Err(StoreError::AlreadyThere { dir: dir.to_owned() });
@@ -85,12 +89,16 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::NoCity { dir: dir.to_owned() });
         }
+        refuse_network_share(dir)?;
         let config = CityConfig::read(dir)?;
         let mut writer = connect(&path)?;
         // Before anything is set: a file that is not ours stays as it is.
-        check_format(&writer, &path)?;
+        let format = check_format(&writer, &path)?;
         tune(&writer, &path)?;
         let catalogue = kept_in_city(classes);
+        if format < FORMAT {
+            migrate::bring_up(&mut writer, &path, &catalogue)?;
+        }
         own_file::check(&mut writer, &catalogue)?;
         grow(&mut writer, &catalogue)?;
         let tables = Arc::new(load_tables(&writer, &catalogue)?);
@@ -137,6 +145,13 @@ impl Store {
         self.tables.read().expect("nothing panics under this lock").clone()
     }
 
+    /// The catalogue's classes and the city's own, served or not.
+    pub(crate) fn known_classes(&self, conn: &Connection) -> Result<Vec<Arc<Class>>> {
+        let mut classes = self.catalogue.clone();
+        classes.extend(own::read_all(conn)?.into_iter().map(Arc::new));
+        Ok(classes)
+    }
+
     /// Reads the list of tables again: another process may have added a collection.
     pub(crate) fn reload_tables(&self, conn: &Connection) -> Result<()> {
         let tables = Arc::new(load_tables(conn, &self.catalogue)?);
@@ -164,6 +179,13 @@ impl Store {
     /// The writing connection. A panic elsewhere rolled its transaction back, so a poisoned lock is still good.
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// For work beside the writer's.
+    pub(crate) fn another_connection(&self) -> Result<Connection> {
+        let conn = connect(&self.path)?;
+        tune(&conn, &self.path)?;
+        Ok(conn)
     }
 
     pub(crate) fn watch(&self) -> MutexGuard<'_, Watch> {
@@ -222,6 +244,9 @@ fn connect(path: &Path) -> Result<Connection> {
         (tries as u128) * BUSY_STEP.as_millis() < BUSY_WAIT.as_millis()
     }))?;
     gpkg::register_functions(&conn)?;
+    // One plan per statement: without this, SQLite compiles a statement anew whenever a value bound to it might ask for
+    // another plan, which here is at every call.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(256);
     Ok(conn)
 }
@@ -253,7 +278,8 @@ fn not_a_city(path: &Path, error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn check_format(conn: &Connection, path: &Path) -> Result<()> {
+/// The store's format, if it is one that this program knows.
+pub(crate) fn check_format(conn: &Connection, path: &Path) -> Result<i64> {
     let refuse = |why| Err(StoreError::NotACity { path: path.to_owned(), why });
     let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| not_a_city(path, e))?;
     if id != i64::from(gpkg::APPLICATION_ID) {
@@ -267,7 +293,7 @@ fn check_format(conn: &Connection, path: &Path) -> Result<()> {
     let format: Option<i64> = conn.query_row("SELECT format FROM ct_head", [], |row| row.get(0)).optional()?;
     match format {
         Some(found) if found > FORMAT => Err(StoreError::FutureFormat { path: path.to_owned(), found, known: FORMAT }),
-        Some(FORMAT) => Ok(()),
+        Some(known @ 1..=FORMAT) => Ok(known),
         _ => refuse(NotOurs::DamagedHead),
     }
 }

@@ -183,6 +183,14 @@ impl<'t> Row<'t> {
         Ok(())
     }
 
+    /// The same where the geometry stays what it is.
+    pub fn update_rest(&self, conn: &Connection, fid: u32) -> Result<()> {
+        let fid = Sql::Integer(i64::from(fid));
+        let rest = &self.values[usize::from(self.table.has_geometry)..];
+        conn.prepare_cached(&self.table.update_rest)?.execute(rusqlite::params_from_iter(rest.iter().chain([&fid])))?;
+        Ok(())
+    }
+
     /// Remembers that a reference waits for its target, or no longer does.
     pub fn note_unlinked(&self, conn: &Connection, fid: u32) -> Result<()> {
         if self.table.refs.is_empty() {

@@ -2,7 +2,7 @@
 
 use citytwin_catalogue::Catalogue;
 use citytwin_model::{AttributeType, Class, FeatureId, Geometry, GeometryKind, Kept, LonLat, Position, Shape, Timestamp, Value};
-use citytwin_store::{CityConfig, Edit, Op, Store, gpkg};
+use citytwin_store::{CityConfig, Edit, LoadInfo, Op, Record, Store, gpkg};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -223,6 +223,56 @@ fn what_other_programs_change_is_on_the_feed_and_in_history() {
     let found = tool("ogr2ogr", &["-f", "GeoJSON", "/vsistdout/", &path, "hydrant", "-spat", "116.0", "29.9", "116.4", "30.4"]).unwrap();
     assert_eq!(found.matches("\"Feature\"").count(), 1, "{found}");
     validate(&dir.path().join("city.gpkg"));
+}
+
+/// Where a box holds nine of a row of points, one thousandth of a degree apart.
+const NINE: [&str; 5] = ["-spat", "116.0105", "29.9", "116.0195", "30.1"];
+
+fn found_by_gdal(path: &str, class: &str) -> Option<usize> {
+    let mut args = vec!["-f", "GeoJSON", "/vsistdout/", path, class];
+    args.extend(NINE);
+    Some(tool("ogr2ogr", &args)?.matches("\"Feature\"").count())
+}
+
+#[test]
+fn the_file_is_valid_and_can_be_asked_while_a_first_load_has_its_index_aside_and_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let classes = &Catalogue::builtin().classes;
+    let store = Store::create(dir.path(), &CityConfig::new("示范市", LonLat { lon: 116.0, lat: 30.0 }), classes).unwrap();
+    let hydrant = Catalogue::builtin().class("hydrant").unwrap();
+    let path = file(&dir);
+    let mut load = store.begin_load(LoadInfo { source: "survey".into(), file: "survey".into(), ..LoadInfo::default() }).unwrap();
+    for n in 0..5000 {
+        load.add(Record {
+            number: n as u64,
+            class: hydrant.no,
+            geometry: geometry(GeometryKind::Point, n),
+            attributes: attributes(hydrant, n),
+            other: None,
+            source_id: None,
+        })
+        .unwrap();
+    }
+    while !load.is_landed() {
+        load.land().unwrap();
+    }
+    assert_eq!(store.unindexed().unwrap(), ["hydrant"]);
+    validate(&dir.path().join("city.gpkg"));
+    let Some(found) = found_by_gdal(&path, "hydrant") else { return };
+    assert_eq!(found, 9);
+    let listing = tool("ogrinfo", &["-q", &path]).unwrap();
+    assert_eq!(layers(&listing).len(), kept_classes().len(), "{listing}");
+    load.finish().unwrap();
+    assert!(store.unindexed().unwrap().is_empty());
+    validate(&dir.path().join("city.gpkg"));
+    assert_eq!(found_by_gdal(&path, "hydrant"), Some(9));
+    // GDAL's own SQLite looks at it too, and goes on with it.
+    let told = tool("ogrinfo", &["-q", &path, "-sql", "SELECT rtreecheck('rtree_hydrant_geom') AS told"]).unwrap();
+    assert!(told.contains("told (String) = ok"), "{told}");
+    tool("ogrinfo", &["-q", &path, "-sql", "DELETE FROM hydrant WHERE fid IN (12, 13, 4000)"]).unwrap();
+    assert_eq!(found_by_gdal(&path, "hydrant"), Some(7));
+    let told = tool("ogrinfo", &["-q", &path, "-sql", "SELECT rtreecheck('rtree_hydrant_geom') AS told"]).unwrap();
+    assert!(told.contains("told (String) = ok"), "{told}");
 }
 
 #[test]

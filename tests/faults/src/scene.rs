@@ -6,7 +6,7 @@ use citytwin_model::class::{Form, Label, Symbol};
 use citytwin_model::sensor::{MeasuredAt, Reading, ReceivedAt};
 use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Domain, FeatureId, Fid, Geometry, GeometryKind, Kept, LonLat};
 use citytwin_model::{Position, Shape, Timestamp, Value};
-use citytwin_store::{CityConfig, Store};
+use citytwin_store::{CityConfig, LoadInfo, Record, Store};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -142,7 +142,13 @@ pub fn broken_promises(dir: &Path, promised: &Promised) -> Vec<String> {
         }
     }
     match Store::open(dir, &classes()) {
-        Ok(store) => compare_features(&store, promised, &mut broken),
+        Ok(store) => {
+            compare_features(&store, promised, &mut broken);
+            match citytwin_store::verify(dir) {
+                Ok(findings) => broken.extend(findings.iter().filter(|f| f.key != "aside").map(|f| format!("the books: {f}"))),
+                Err(e) => broken.push(format!("the books cannot be looked at: {e}")),
+            }
+        }
         Err(e) => broken.push(format!("the store does not open: {e}")),
     }
     match Live::open(dir) {
@@ -250,6 +256,22 @@ fn compare_readings(live: &Live, promised: &Promised, broken: &mut Vec<String>) 
             Some(_) => {}
         }
     }
+}
+
+/// A data set large enough for the spatial index to be set aside.
+pub fn survey() -> LoadInfo {
+    LoadInfo { source: "first".into(), file: "first.gpkg".into(), author: "child".into(), ..LoadInfo::default() }
+}
+
+pub fn survey_records() -> impl Iterator<Item = Record> {
+    (1..=6000).map(|n| Record {
+        number: n,
+        class: HYDRANT,
+        geometry: place(n),
+        attributes: attributes(&format!("F-{n}"), n as i64),
+        other: None,
+        source_id: None,
+    })
 }
 
 /// The highest number that any hydrant ever had.

@@ -6,6 +6,7 @@
 pub mod blob;
 mod describe;
 mod functions;
+pub(crate) mod rtree;
 mod writer;
 
 pub use describe::{Heights, Srs};
@@ -100,39 +101,5 @@ pub(crate) fn register_layer(conn: &Connection, class: &Class, z: u8) -> rusqlit
     if let Some(geometry_type) = geometry_type(class) {
         conn.execute("INSERT INTO gpkg_geometry_columns VALUES(?1, 'geom', ?2, ?3, ?4, 0)", (&class.id, geometry_type, blob::SRS_ID, z))?;
     }
-    Ok(())
-}
-
-/// Creates a layer's R-tree, fills it from the rows that are there, and adds the triggers that keep it.
-pub(crate) fn create_rtree(conn: &Connection, table: &str) -> rusqlite::Result<()> {
-    let t = quoted(table);
-    let r = quoted(&format!("rtree_{table}_geom"));
-    let trigger = |suffix: &str| quoted(&format!("rtree_{table}_geom_{suffix}"));
-    let values = "ST_MinX(NEW.geom), ST_MaxX(NEW.geom), ST_MinY(NEW.geom), ST_MaxY(NEW.geom)";
-    conn.execute_batch(&format!(
-        "CREATE VIRTUAL TABLE {r} USING rtree(id, minx, maxx, miny, maxy);
-         INSERT INTO {r} SELECT fid, ST_MinX(geom), ST_MaxX(geom), ST_MinY(geom), ST_MaxY(geom) FROM {t} WHERE geom NOT NULL AND NOT ST_IsEmpty(geom);
-         CREATE TRIGGER {insert} AFTER INSERT ON {t} WHEN (NEW.geom NOT NULL AND NOT ST_IsEmpty(NEW.geom))
-           BEGIN INSERT OR REPLACE INTO {r} VALUES (NEW.fid, {values}); END;
-         CREATE TRIGGER {update1} AFTER UPDATE OF geom ON {t} WHEN OLD.fid = NEW.fid AND (NEW.geom NOTNULL AND NOT ST_IsEmpty(NEW.geom))
-           BEGIN INSERT OR REPLACE INTO {r} VALUES (NEW.fid, {values}); END;
-         CREATE TRIGGER {update2} AFTER UPDATE OF geom ON {t} WHEN OLD.fid = NEW.fid AND (NEW.geom ISNULL OR ST_IsEmpty(NEW.geom))
-           BEGIN DELETE FROM {r} WHERE id = OLD.fid; END;
-         CREATE TRIGGER {update3} AFTER UPDATE ON {t} WHEN OLD.fid != NEW.fid AND (NEW.geom NOTNULL AND NOT ST_IsEmpty(NEW.geom))
-           BEGIN DELETE FROM {r} WHERE id = OLD.fid; INSERT OR REPLACE INTO {r} VALUES (NEW.fid, {values}); END;
-         CREATE TRIGGER {update4} AFTER UPDATE ON {t} WHEN OLD.fid != NEW.fid AND (NEW.geom ISNULL OR ST_IsEmpty(NEW.geom))
-           BEGIN DELETE FROM {r} WHERE id IN (OLD.fid, NEW.fid); END;
-         CREATE TRIGGER {delete} AFTER DELETE ON {t} WHEN OLD.geom NOT NULL BEGIN DELETE FROM {r} WHERE id = OLD.fid; END;",
-        insert = trigger("insert"),
-        update1 = trigger("update1"),
-        update2 = trigger("update2"),
-        update3 = trigger("update3"),
-        update4 = trigger("update4"),
-        delete = trigger("delete"),
-    ))?;
-    conn.execute(
-        "INSERT INTO gpkg_extensions VALUES(?1, 'geom', 'gpkg_rtree_index', 'http://www.geopackage.org/spec120/#extension_rtree', 'write-only')",
-        [table],
-    )?;
     Ok(())
 }

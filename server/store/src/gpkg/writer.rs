@@ -1,7 +1,7 @@
 //! Writes a plain GeoPackage: one layer per class, references as codes, no bookkeeping.
 
 use super::describe::Heights;
-use super::{blob, column_type, create_base, create_rtree, quoted, register_functions, register_layer, stored_as_multi};
+use super::{blob, column_type, create_base, quoted, register_functions, register_layer, rtree, stored_as_multi};
 use crate::error::{Refusal, Result, StoreError};
 use crate::row;
 use citytwin_model::{AttributeType, Class, Geometry, GeometryKind, Value};
@@ -138,7 +138,7 @@ impl Writer {
     /// Builds the spatial indexes, puts the file on disk and gives it its name.
     pub fn finish(self) -> Result<()> {
         for layer in self.layers.iter().filter(|layer| layer.class.geometry != GeometryKind::None) {
-            create_rtree(&self.conn, &layer.class.id)?;
+            rtree::create(&self.conn, &layer.class.id)?;
             let t = quoted(&layer.class.id);
             self.conn.execute(
                 &format!(

@@ -5,11 +5,11 @@ use crate::{Counts, LoadInfo, LoadState, Op, Record, Refusal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-fn info(source: &str) -> LoadInfo {
+pub(super) fn info(source: &str) -> LoadInfo {
     LoadInfo { source: source.into(), file: format!("{source}.gpkg"), author: "gis".into(), ..LoadInfo::default() }
 }
 
-fn record(number: u64, class: ClassNo, code: Value, dn: i64) -> Record {
+pub(super) fn record(number: u64, class: ClassNo, code: Value, dn: i64) -> Record {
     let geometry = if class == PIPE { line(&[(116.0, 30.0), (116.01, 30.01)]) } else { point(116.0 + number as f64 * 1e-6, 30.0) };
     let mut attributes = vec![code, Value::Null, Value::Int(dn)];
     if class == PIPE {
@@ -18,7 +18,7 @@ fn record(number: u64, class: ClassNo, code: Value, dn: i64) -> Record {
     Record { number, class, geometry, attributes, other: None, source_id: None }
 }
 
-fn load(store: &Store, info: LoadInfo, records: Vec<Record>) -> (Counts, Vec<crate::Refused>) {
+pub(super) fn load(store: &Store, info: LoadInfo, records: Vec<Record>) -> (Counts, Vec<crate::Refused>) {
     let mut load = store.begin_load(info).unwrap();
     for record in records {
         load.add(record).unwrap();
@@ -35,7 +35,7 @@ fn load(store: &Store, info: LoadInfo, records: Vec<Record>) -> (Counts, Vec<cra
     (summary.counts, refused)
 }
 
-fn codes(n: u64) -> Vec<Record> {
+pub(super) fn codes(n: u64) -> Vec<Record> {
     (1..=n).map(|i| record(i, HYDRANT, format!("H-{i}").into(), 100)).collect()
 }
 

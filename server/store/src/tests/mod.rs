@@ -1,10 +1,17 @@
 //! The store from outside: what it promises, tried from both sides.
 
+mod adopting;
+mod as_of;
+mod backups;
 mod loading;
+mod migrating;
 mod model;
 mod outside;
 mod own_file;
+mod packing;
 mod terrain;
+mod troubles;
+mod undo;
 mod writing;
 
 use crate::testing::{classes, point};

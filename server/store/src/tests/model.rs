@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gpkg::register_functions;
-use crate::{LoadInfo, Record};
+use crate::{AsOf, LoadInfo, Record};
 use citytwin_model::{Fid, Revision, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -19,6 +19,9 @@ enum Step {
     Look,
     Load(Vec<(u8, i64)>, bool),
     Restart,
+    /// Of a load that may have been edited later.
+    Undo(usize),
+    PutBack(usize, usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,7 +37,74 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Look),
         2 => (prop::collection::vec((0u8..6, dn), 1..6), any::<bool>()).prop_map(|(records, replace)| Step::Load(records, replace)),
         1 => Just(Step::Restart),
+        2 => (0usize..4).prop_map(Step::Undo),
+        2 => (0usize..12, 0usize..8).prop_map(|(w, r)| Step::PutBack(w, r)),
     ]
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Actor {
+    Load(i64),
+    Undo(i64),
+    Other,
+}
+
+/// Who made what of each feature, one after the other: what undo is compared with.
+#[derive(Default)]
+struct Log {
+    now: BTreeMap<Fid, Feature>,
+    events: BTreeMap<Fid, Vec<(Actor, Option<Feature>)>>,
+    undone: Vec<i64>,
+}
+
+impl Log {
+    fn note(&mut self, now: BTreeMap<Fid, Feature>, actor: Actor) {
+        for fid in 1..60 {
+            if self.now.get(&fid).map(|f| f.revision) != now.get(&fid).map(|f| f.revision) {
+                self.events.entry(fid).or_default().push((actor, content(&now, fid)));
+            }
+        }
+        if let Actor::Undo(load) = actor {
+            self.undone.push(load);
+        }
+        self.now = now;
+    }
+
+    /// Seals what is pending, so that it is not taken for the work of what comes next.
+    fn settle(&mut self, store: &Store, clock: &mut Timestamp, seen: &mut BTreeMap<Revision, BTreeMap<Fid, Feature>>) {
+        for _ in 0..2 {
+            *clock = clock.plus_millis(500);
+            store.poll_outside(*clock).unwrap();
+        }
+        let now = city(store);
+        seen.insert(store.head().unwrap(), now.clone());
+        self.note(now, Actor::Other);
+    }
+
+    /// Each feature without a load, and how many keep what the load made of them because somebody came later.
+    fn without(&self, load: i64) -> (BTreeMap<Fid, Option<Feature>>, u64) {
+        let (mut expected, mut kept) = (BTreeMap::new(), 0);
+        for (&fid, events) in &self.events {
+            let Some(first) = events.iter().position(|(actor, _)| *actor == Actor::Load(load)) else {
+                expected.insert(fid, content(&self.now, fid));
+                continue;
+            };
+            let void = |actor: &Actor| match actor {
+                Actor::Load(id) | Actor::Undo(id) => *id == load || self.undone.contains(id),
+                Actor::Other => false,
+            };
+            let is_later = events[first..].iter().any(|(actor, _)| !void(actor));
+            kept += u64::from(is_later);
+            let before = first.checked_sub(1).and_then(|i| events[i].1.clone());
+            expected.insert(fid, if is_later { content(&self.now, fid) } else { before });
+        }
+        (expected, kept)
+    }
+}
+
+/// What a feature says, whenever it came to say so.
+fn content(features: &BTreeMap<Fid, Feature>, fid: Fid) -> Option<Feature> {
+    features.get(&fid).map(|feature| Feature { revision: 0, ..feature.clone() })
 }
 
 fn city(store: &Store) -> BTreeMap<Fid, Feature> {
@@ -51,6 +121,8 @@ proptest! {
         register_functions(&outside).unwrap();
         let mut seen: BTreeMap<Revision, BTreeMap<Fid, Feature>> = BTreeMap::from([(0, BTreeMap::new())]);
         let mut clock = Timestamp::from_secs(1_795_000_000);
+        let mut log = Log::default();
+        let mut loads: Vec<i64> = Vec::new();
         for step in steps {
             let there = city(&store);
             let pick = |which: usize| there.values().nth(which % there.len().max(1)).cloned();
@@ -79,12 +151,42 @@ proptest! {
                     store.poll_outside(clock).unwrap();
                 },
                 Step::Load(records, replace) => {
+                    log.settle(&store, &mut clock, &mut seen);
                     let mut load = store.begin_load(LoadInfo { source: "s".into(), file: "f".into(), replace, ..LoadInfo::default() }).unwrap();
                     for (i, (code, dn)) in records.into_iter().enumerate() {
                         let attributes = vec![format!("L-{code}").into(), Value::Null, dn.into()];
                         load.add(Record { number: i as u64, class: HYDRANT, geometry: point(116.0, 30.0), attributes, other: None, source_id: None }).unwrap();
                     }
-                    load.finish().unwrap();
+                    let id = load.finish().unwrap().id;
+                    loads.push(id);
+                    log.note(city(&store), Actor::Load(id));
+                }
+                Step::Undo(which) => if !loads.is_empty() {
+                    let load = loads.remove(which % loads.len());
+                    log.settle(&store, &mut clock, &mut seen);
+                    let (expected, later) = log.without(load);
+                    match store.undo_load(load, false, "a", |_| true) {
+                        Ok(undone) => prop_assert_eq!((later, undone.kept), (0, 0)),
+                        Err(crate::StoreError::EditedLater { count, .. }) => {
+                            prop_assert_eq!(count, later);
+                            prop_assert_eq!(&city(&store), &log.now, "a refusal changes nothing");
+                            prop_assert_eq!(store.undo_load(load, true, "a", |_| true).unwrap().kept, later);
+                        }
+                        Err(e) => panic!("{e}"),
+                    }
+                    let now = city(&store);
+                    for (fid, expected) in expected {
+                        prop_assert_eq!(content(&now, fid), expected, "hydrant {} after the undo of load {}", fid, load);
+                    }
+                    log.note(now, Actor::Undo(load));
+                },
+                Step::PutBack(which, when) => {
+                    let (&revision, then) = seen.iter().nth(when % seen.len()).unwrap();
+                    let fid = which as Fid + 1;
+                    match store.put_back(id(HYDRANT, fid), revision, "a", "api") {
+                        Ok(_) => prop_assert_eq!(content(&city(&store), fid), content(then, fid)),
+                        Err(_) => prop_assert!(!then.contains_key(&fid)),
+                    }
                 }
                 Step::Restart => {
                     drop(store);
@@ -94,14 +196,24 @@ proptest! {
             // A step may make several revisions; of those between, only what the feed says is known.
             let head = store.head().unwrap();
             let now = city(&store);
+            log.note(now.clone(), Actor::Other);
             if let Some(before) = seen.get(&head) {
                 prop_assert_eq!(before, &now, "revision {} changed afterwards", head);
             }
             seen.insert(head, now);
         }
         let last = store.head().unwrap();
-        let fids: Vec<Fid> = (1..40).collect();
+        let fids: Vec<Fid> = (1..60).collect();
+        let left = citytwin_model::Bounds::new(115.99, 29.99, 116.005, 30.005);
         for (&revision, then) in &seen {
+            let mut whole = BTreeMap::new();
+            store.read_class_as_of(HYDRANT, AsOf::Revision(revision), &mut |f| assert!(whole.insert(f.id.fid, f).is_none())).unwrap();
+            prop_assert_eq!(&whole, then, "hydrants as of {}", revision);
+            let mut within = BTreeMap::new();
+            store.read_box_as_of(None, &left, AsOf::Revision(revision), &mut |f| assert!(within.insert(f.id.fid, f).is_none())).unwrap();
+            let stands = |f: &Feature| f.geometry.as_ref().is_some_and(|g| g.bounds().intersects(&left));
+            let expected: BTreeMap<_, _> = then.iter().filter(|(_, f)| stands(f)).map(|(fid, f)| (*fid, f.clone())).collect();
+            prop_assert_eq!(within, expected, "the box as of {}", revision);
             for &fid in &fids {
                 let found = store.feature_as_of(id(HYDRANT, fid), revision).unwrap();
                 prop_assert_eq!(found.as_ref(), then.get(&fid), "hydrant {} as of {}", fid, revision);

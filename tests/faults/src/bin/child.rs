@@ -1,6 +1,8 @@
 //! Writes until it is killed, and prints each promise that it was given.
 //!
-//!     citytwin-faults-child DIR plain|drop|torn full|off SEED none|operation:N|commit:N
+//!     citytwin-faults-child DIR plain|drop|torn full|off SEED none|operation:N|commit:N [loads]
+//!
+//! With `loads` it does nothing but load a data set large enough to set the spatial index aside, and take it back.
 
 use citytwin_faults::layer::{self, Mode, Trap};
 use citytwin_faults::scene::{self, HYDRANT, RECORDS, STREAMS, attributes, place, reading, rules, second, secs_of, stream};
@@ -32,6 +34,9 @@ fn main() {
     };
     layer::install(mode, trap);
     say("opening");
+    if args.get(6).is_some_and(|what| what == "loads") {
+        return load_and_undo(dir);
+    }
     let store = Store::open(dir, &scene::classes()).expect("the city opens");
     let mut live = Live::open(dir).expect("the readings' store opens");
     live.sync_rules(&rules(), second(0)).expect("rules");
@@ -52,6 +57,29 @@ fn main() {
         std::thread::sleep(Duration::from_millis(u64::from(child.random(3) == 0)));
     }
     drop(child);
+    say("end");
+}
+
+/// A first load, its packing, its undo, again and again.
+fn load_and_undo(dir: &Path) {
+    let store = Store::open(dir, &scene::classes()).expect("the city opens");
+    say("open");
+    for _ in 0..3 {
+        begin("load");
+        let mut load = store.begin_load(scene::survey()).expect("the load begins");
+        for record in scene::survey_records() {
+            load.add(record).expect("adding");
+        }
+        while !load.is_landed() {
+            load.land().expect("landing");
+        }
+        begin("packing");
+        let id = load.finish().expect("finishing").id;
+        say("idle");
+        begin("undo");
+        store.undo_load(id, false, "child", |_| true).expect("undoing");
+        say("idle");
+    }
     say("end");
 }
 

@@ -1,0 +1,77 @@
+//! `citytwin doctor`: what is wrong with a city, and the remedy.
+
+use crate::cli::Outcome;
+use crate::{backup, classes};
+use citytwin_assets::{Lang, say};
+use citytwin_store::{LoadState, Store};
+use std::path::PathBuf;
+
+/// Say what is wrong with a city, and the remedy
+///
+/// Looks the city over as `verify` does, and names tables that another program has replaced, loads and undos that were
+/// broken off, and spatial indexes that they left aside: these it builds.
+///
+/// Exit codes: 0 all is well; 2 something is not.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  citytwin doctor --city shifan
+  citytwin doctor --adopt hydrant --city shifan")]
+pub struct Args {
+    /// The city's folder; it holds city.toml and city.gpkg
+    #[arg(long, value_name = "DIR")]
+    city: PathBuf,
+    /// Take a table back that another program has replaced; what its features said before is recorded as lost
+    #[arg(long, value_name = "TABLE")]
+    adopt: Option<String>,
+}
+
+pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
+    let tell = |key: &str, values: &[(&str, &dyn std::fmt::Display)]| println!("{}", say(lang, key, values));
+    let store = Store::open(&args.city, &classes::catalogue_of(&args.city)?.classes)?;
+    if let Some(table) = &args.adopt {
+        let author = std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "doctor".to_owned());
+        let adopted = store.adopt(table, &author)?;
+        let values: [(&str, &dyn std::fmt::Display); 5] = [
+            ("table", table),
+            ("features", &adopted.features),
+            ("lost", &adopted.lost),
+            ("renumbered", &adopted.renumbered),
+            ("revision", &adopted.revision),
+        ];
+        tell("doctor.adopted", &values);
+        if !adopted.kept_in_other.is_empty() {
+            tell("doctor.kept_in_other", &[("columns", &adopted.kept_in_other.join(", "))]);
+        }
+        if adopted.unreadable > 0 {
+            tell("doctor.unreadable", &[("count", &adopted.unreadable)]);
+        }
+        return Ok(Outcome::Done);
+    }
+    let mut ill = false;
+    for class in store.complete_indexes()? {
+        tell("doctor.indexed", &[("class", &class)]);
+    }
+    for table in store.estranged() {
+        ill = true;
+        tell("doctor.estranged", &[("table", &table)]);
+    }
+    for load in store.loads()? {
+        let key = match load.state {
+            LoadState::BrokenOff => "doctor.load_broken_off",
+            LoadState::Undoing => "doctor.undo_broken_off",
+            _ => continue,
+        };
+        ill = true;
+        tell(key, &[("id", &load.id), ("file", &load.file)]);
+    }
+    for line in backup::look_over(&args.city, lang) {
+        ill = true;
+        println!("{line}");
+    }
+    if ill {
+        return Ok(Outcome::NotDone);
+    }
+    tell("doctor.well", &[("revision", &store.head()?)]);
+    Ok(Outcome::Done)
+}

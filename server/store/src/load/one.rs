@@ -1,0 +1,242 @@
+//! One record finds its feature: by its code, by its source's own id, else by what it says.
+
+use super::Record;
+use crate::error::{Refusal, Result};
+use crate::fids::Fids;
+use crate::gpkg::blob;
+use crate::references;
+use crate::schema::Table;
+use crate::store::Tables;
+use crate::write::{Row, check};
+use citytwin_model::{ClassNo, Feature, FeatureId, Fid, Revision, Value};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// Hash of what a record says.
+pub(super) type Said = [u8; 16];
+
+pub(super) enum Fate {
+    Added(Fid),
+    Changed(Fid),
+    Unchanged(Fid),
+    Refused(Refusal),
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the link's whole state, apart so that the borrow checker sees what is read and what is written"
+)]
+pub(super) fn load_one(
+    conn: &Connection,
+    tables: &Tables,
+    table: &Table,
+    record: &Record,
+    said: &Said,
+    load: i64,
+    source: i64,
+    rev: Revision,
+    seen: &BTreeMap<ClassNo, Fids>,
+    alike: &mut HashMap<(ClassNo, Said), u32>,
+) -> Result<Fate> {
+    let met = |fid: Fid| seen.get(&record.class).is_some_and(|seen| seen.has(fid));
+    let class = record.class.0;
+    // What has no code is found again by a key of its own.
+    let (key, found) = match code(table, record) {
+        Some(code) => {
+            let found = conn.prepare_cached(&table.by_code)?.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?;
+            if found.is_some_and(met) {
+                return Ok(Fate::Refused(Refusal::KeyTwice { key: code }));
+            }
+            (None, found)
+        }
+        None => {
+            let by_id = record.source_id.as_ref().map(|id| format!("id:{id}"));
+            let by_id = match by_id {
+                Some(key) => {
+                    let found = by_key(conn, table, source, &key)?;
+                    // An id that comes twice is no id: the later record is known by what it says.
+                    (!found.is_some_and(met)).then_some((key, found))
+                }
+                None => None,
+            };
+            let (key, found) = match by_id {
+                Some(it) => it,
+                None => {
+                    let ordinal = alike.entry((record.class, *said)).or_insert(0);
+                    let key = format!("is:{}:{ordinal}", hex(said));
+                    *ordinal += 1;
+                    let found = by_key(conn, table, source, &key)?;
+                    (key, found)
+                }
+            };
+            (Some(key), found)
+        }
+    };
+    if let Some(fid) = found {
+        let last: Option<Vec<u8>> = conn
+            .prepare_cached("SELECT said FROM ct_row WHERE class=?1 AND fid=?2")?
+            .query_row((class, fid), |row| row.get(0))
+            .optional()?
+            .flatten();
+        if last.as_deref() == Some(&said[..]) {
+            return Ok(Fate::Unchanged(fid));
+        }
+        let row = row(conn, tables, table, record, source)?;
+        let stored = compare(conn, table, fid, &row.values)?;
+        match stored {
+            Stored::AsIs => {}
+            Stored::HereAsIs => row.update_rest(conn, fid)?,
+            Stored::Otherwise => row.update(conn, fid)?,
+        }
+        if stored != Stored::AsIs {
+            row.note_unlinked(conn, fid)?;
+        }
+        // For the load's undo.
+        conn.prepare_cached("INSERT OR IGNORE INTO ct_before(load, class, fid, was, became) VALUES(?1, ?2, ?3, ?4, ?5)")?.execute((
+            load,
+            class,
+            fid,
+            last,
+            &said[..],
+        ))?;
+        conn.prepare_cached("UPDATE ct_row SET said=?3 WHERE class=?1 AND fid=?2")?.execute((class, fid, &said[..]))?;
+        return Ok(if stored == Stored::AsIs { Fate::Unchanged(fid) } else { Fate::Changed(fid) });
+    }
+    let row = row(conn, tables, table, record, source)?;
+    let fid = row.insert(conn)?;
+    conn.prepare_cached("INSERT INTO ct_row(class, fid, rev, said) VALUES(?1, ?2, ?3, ?4)")?.execute((class, fid, rev, &said[..]))?;
+    if let Some(key) = key {
+        conn.prepare_cached("INSERT OR IGNORE INTO ct_key(source, class, key, fid) VALUES(?1, ?2, ?3, ?4)")?
+            .execute((source, class, key, fid))?;
+    }
+    row.note_unlinked(conn, fid)?;
+    Ok(Fate::Added(fid))
+}
+
+fn row<'t>(conn: &Connection, tables: &Tables, table: &'t Table, record: &Record, source: i64) -> Result<Row<'t>> {
+    Row::new(conn, tables, table, record.geometry.as_ref(), &record.attributes, record.other.as_deref(), Some(source))
+}
+
+fn code(table: &Table, record: &Record) -> Option<String> {
+    match &record.attributes[table.code?] {
+        Value::Text(code) if !code.is_empty() => Some(code.clone()),
+        Value::Int(n) => Some(n.to_string()),
+        _ => None,
+    }
+}
+
+fn by_key(conn: &Connection, table: &Table, source: i64, key: &str) -> Result<Option<Fid>> {
+    let fid: Option<Fid> = conn
+        .prepare_cached(
+            "SELECT k.fid FROM ct_key k JOIN ct_row r ON r.class=k.class AND r.fid=k.fid WHERE k.source=?1 AND k.class=?2 AND k.key=?3
+             ORDER BY k.fid LIMIT 1",
+        )?
+        .query_row((source, table.no().0, key), |row| row.get(0))
+        .optional()?;
+    Ok(fid)
+}
+
+/// How a row stands to what is to be stored in it.
+#[derive(Clone, Copy, PartialEq)]
+enum Stored {
+    AsIs,
+    /// The geometry is the same, something else is not.
+    HereAsIs,
+    Otherwise,
+}
+
+fn compare(conn: &Connection, table: &Table, fid: Fid, values: &[Sql]) -> Result<Stored> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {} FROM {} t WHERE fid=?1", table.selected("t"), table.name))?;
+    let mut rows = statement.query([fid])?;
+    let Some(row) = rows.next()? else { return Ok(Stored::Otherwise) };
+    let mut differs = Vec::new();
+    for (i, value) in values.iter().enumerate() {
+        let stored: Sql = row.get(i)?;
+        // Another program may have written the same geometry with other bytes.
+        let same = match (&stored, value) {
+            (Sql::Blob(a), Sql::Blob(b)) => a == b || matches!((blob::read(a), blob::read(b)), (Ok(a), Ok(b)) if a == b),
+            (a, b) => a == b,
+        };
+        if !same {
+            differs.push(i);
+        }
+    }
+    Ok(match differs.first() {
+        None => Stored::AsIs,
+        Some(first) if table.has_geometry && *first > 0 => Stored::HereAsIs,
+        Some(_) => Stored::Otherwise,
+    })
+}
+
+/// Links one feature's references; whether it changed.
+pub(super) fn link_one(conn: &Connection, tables: &Tables, id: FeatureId) -> Result<bool> {
+    let forget = || -> Result<bool> {
+        conn.prepare_cached("DELETE FROM ct_unlinked WHERE class=?1 AND fid=?2")?.execute((id.class.0, id.fid))?;
+        Ok(false)
+    };
+    let Ok(table) = tables.get(id.class) else { return Ok(false) };
+    let Some(feature) = crate::read::feature_now(conn, table, id.fid)? else { return forget() };
+    let Feature { attributes, geometry, other, source, .. } = feature;
+    let mut open = 0;
+    let mut resolvable = 0;
+    for (i, classes) in &table.refs {
+        if let Value::Text(code) = &attributes[*i] {
+            open += 1;
+            resolvable += usize::from(references::resolve(conn, tables, classes, code, source)?.is_some());
+        }
+    }
+    if open == 0 {
+        return forget();
+    }
+    // What another program left unreadable is not rewritten.
+    if resolvable == 0 || check(table, geometry.as_ref(), &attributes, other.as_deref()).is_err() {
+        return Ok(false);
+    }
+    let row = Row::new(conn, tables, table, geometry.as_ref(), &attributes, other.as_deref(), source)?;
+    row.update_rest(conn, id.fid)?;
+    row.note_unlinked(conn, id.fid)?;
+    Ok(true)
+}
+
+/// Hash of everything a record says: class, geometry, attributes, further attributes.
+pub(super) fn said(table: &Table, record: &Record) -> Said {
+    let mut hash = Sha256::new();
+    let mut bytes = Vec::with_capacity(64);
+    if let Some(geometry) = &record.geometry {
+        blob::write(geometry, table.multi, &mut bytes);
+    }
+    hash.update((bytes.len() as u64).to_le_bytes());
+    hash.update(&bytes);
+    for (attribute, value) in table.class.attributes.iter().zip(&record.attributes) {
+        bytes.clear();
+        match value {
+            // An attribute that the catalogue gains later is null in the records that lack it, and changes no hash.
+            Value::Null => continue,
+            Value::Bool(b) => bytes.extend([b'b', u8::from(*b)]),
+            Value::Int(n) => {
+                bytes.push(b'i');
+                bytes.extend(n.to_le_bytes());
+            }
+            Value::Real(x) => {
+                bytes.push(b'r');
+                bytes.extend(x.to_le_bytes());
+            }
+            Value::Text(text) => {
+                bytes.push(b't');
+                bytes.extend(text.as_bytes());
+            }
+        }
+        for part in [attribute.id.as_bytes(), &bytes] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    hash.update(record.other.as_deref().unwrap_or_default());
+    hash.finalize()[..16].try_into().expect("SHA-256 has 32 bytes")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
