@@ -1,6 +1,6 @@
 //! What can be typed. One module per command, each with its `Args` and its `run`.
 
-use crate::{demo, load, serve};
+use crate::{demo, export, load, serve};
 use citytwin_assets::{Lang, say};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Load(load::Args),
+    Export(export::Args),
     Serve(serve::Args),
 }
 
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(args) => demo::run(args, lang),
         Command::Load(args) => load::run(args, lang),
+        Command::Export(args) => export::run(args, lang),
         Command::Serve(args) => serve::run(args, lang),
     };
     match outcome {

@@ -9,10 +9,10 @@ mod city;
 mod features;
 mod hash;
 mod heights;
-mod interrupt;
-mod patience;
+pub(crate) mod interrupt;
+pub(crate) mod patience;
 mod plan;
-mod progress;
+pub(crate) mod progress;
 mod refused;
 mod words;
 

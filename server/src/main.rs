@@ -9,6 +9,7 @@ mod compute;
 mod config;
 mod connections;
 mod demo;
+mod export;
 mod feed;
 mod freshness;
 mod hub;
@@ -29,6 +30,7 @@ mod simulator;
 mod tests;
 mod trouble;
 mod view;
+mod wkt;
 
 use std::process::ExitCode;
 
