@@ -2,7 +2,7 @@
 
 use crate::convert::convert;
 use crate::own::OwnSchema;
-use crate::pipe::{FieldType, LayerHeader, RawFeature};
+use crate::pipe::{Field, FieldType, LayerHeader, RawFeature};
 use crate::shape::{self, Repair};
 use crate::skipped::{Reason, Skipped};
 use citytwin_model::{Class, Geometry, GeometryKind, Value};
@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// Columns of a file of refused records that speak about the record, and are none of its attributes.
 pub const RECORD_COLUMNS: [&str; 5] = ["ct_source", "ct_id", "ct_record", "ct_reason", "ct_remedy"];
+/// A JSON object of what has no column of its own: written by `citytwin export`, taken apart again here.
+pub const OTHER_COLUMN: &str = "ct_other";
 /// Among them the source's own id of the record.
 const ID_COLUMN: &str = "ct_id";
 
@@ -33,8 +35,13 @@ struct Column {
 
 impl Column {
     fn is_of_record(&self) -> bool {
-        RECORD_COLUMNS.contains(&self.name.as_str())
+        is_of_record(&self.name)
     }
+}
+
+/// A column that is none of the record's attributes.
+pub fn is_of_record(name: &str) -> bool {
+    RECORD_COLUMNS.contains(&name) || name == OTHER_COLUMN
 }
 
 /// A record in the class's terms. References are still codes.
@@ -71,12 +78,10 @@ impl Fit {
 
     /// For a collection that was made from this very layer.
     pub fn own(header: &LayerHeader, schema: &OwnSchema, class: &Arc<Class>, zone_minutes: i32) -> Self {
-        let columns = header
-            .fields
-            .iter()
-            .zip(&schema.attributes)
-            .map(|(f, own)| Column { name: f.name.clone(), ty: f.ty, attribute: class.attribute_index(&own.id) })
-            .collect();
+        // What is none of the record's attributes is none of the schema's either.
+        let mut attributes = schema.attributes.iter();
+        let mut attribute = |f: &Field| if is_of_record(&f.name) { None } else { class.attribute_index(&attributes.next()?.id) };
+        let columns = header.fields.iter().map(|f| Column { name: f.name.clone(), ty: f.ty, attribute: attribute(f) }).collect();
         Self { class: class.clone(), layer: header.name.clone(), columns, zone_minutes }
     }
 
@@ -131,7 +136,12 @@ impl Fit {
                         wanted: wanted.to_owned(),
                     })?;
                 }
-                None if value.is_null() || column.is_of_record() => {}
+                None if value.is_null() => {}
+                None if column.name == OTHER_COLUMN => match value.as_text().map(serde_json::from_str::<Map<_, _>>) {
+                    Some(Ok(rest)) => other.extend(rest),
+                    _ => drop(other.insert(column.name.clone(), json(value, column.ty))),
+                },
+                None if column.is_of_record() => {}
                 None => {
                     other.insert(column.name.clone(), json(value, column.ty));
                 }
@@ -198,7 +208,6 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipe::Field;
     use crate::testing::{attribute, class, header};
     use citytwin_model::{AttributeType, Position, Shape};
 
@@ -268,6 +277,16 @@ mod tests {
         let mut without = raw(&["H-1".into(), Value::Null, "wrong".into()]);
         without.source_id = Some("3".into());
         assert_eq!(fit.fit(&without).unwrap().source_id, None);
+    }
+
+    #[test]
+    fn what_an_export_kept_together_comes_apart_again() {
+        let fit = Fit::by_name(&fields(&["code", "owner", "ct_other"]), &hydrant(), 480);
+        let fitted = |rest: &str| fit.fit(&raw(&["H-1".into(), "水务".into(), rest.into()])).unwrap().other.unwrap();
+        assert_eq!(fitted(r#"{"n":1.0,"":[null]}"#), r#"{"":[null],"n":1.0,"owner":"水务"}"#);
+        // Somebody else's column of that name is a column like others.
+        assert_eq!(fitted("text"), r#"{"ct_other":"text","owner":"水务"}"#);
+        assert_eq!(fit.unknown().collect::<Vec<_>>(), ["owner"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod ahead;
 pub mod convert;
 pub mod fit;
+pub mod formula;
 pub mod helper;
 pub mod own;
 pub mod pipe;

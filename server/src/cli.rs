@@ -1,6 +1,6 @@
 //! What can be typed. One module per command, each with its `Args` and its `run`.
 
-use crate::{backup, demo, doctor, load, revert, serve};
+use crate::{backup, demo, doctor, export, load, revert, serve};
 use citytwin_assets::{Lang, say};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Load(load::Args),
+    Export(export::Args),
     Serve(serve::Args),
     Revert(revert::Args),
     Backup(backup::BackupArgs),
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(args) => demo::run(args, lang),
         Command::Load(args) => load::run(args, lang),
+        Command::Export(args) => export::run(args, lang),
         Command::Serve(args) => serve::run(args, lang),
         Command::Revert(args) => revert::run(args, lang),
         Command::Backup(args) => backup::back_up(args, lang),

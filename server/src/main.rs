@@ -11,6 +11,7 @@ mod config;
 mod connections;
 mod demo;
 mod doctor;
+mod export;
 mod feed;
 mod freshness;
 mod hub;
@@ -33,6 +34,7 @@ mod store_words;
 mod tests;
 mod trouble;
 mod view;
+mod wkt;
 
 use std::process::ExitCode;
 

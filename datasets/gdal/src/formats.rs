@@ -93,6 +93,8 @@ pub fn open_options(format: &str, path: &Path, encoding: Option<&str>) -> Vec<St
             "GEOM_POSSIBLE_NAMES=wkt,geom,geometry",
             "KEEP_GEOM_COLUMNS=NO",
             "AUTODETECT_TYPE=NO",
+            // An empty cell is no data: which of the two it was, a table does not say.
+            "EMPTY_STRING_AS_NULL=YES",
         ],
         _ => &[],
     };

@@ -18,6 +18,7 @@ mod project;
 mod raster;
 mod read;
 mod sandbox;
+mod sequence;
 mod survey;
 mod values;
 mod write;

@@ -10,9 +10,11 @@ use crate::named::Named;
 use crate::offer;
 use crate::osm;
 use crate::proj::Proj;
+use crate::sequence;
 use crate::survey::Survey;
 use crate::values::{self, Texts};
 use anyhow::Context;
+use citytwin_datasets::formula::unguarded;
 use citytwin_datasets::pipe::{
     Fail, Field, FieldType, Hello, LayerHeader, LayerSummary, Note, PROTOCOL, PipeWriter, Problem, RawFeature, VERSION, Wanted,
 };
@@ -41,6 +43,9 @@ pub struct ReadOptions {
 
 /// `Ok(false)`: the file cannot be read, and the pipe says why.
 pub fn read(named: &Named, options: &ReadOptions, remarks: &[Note], pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<bool> {
+    if !named.is_folder && sequence::is_one(&named.path).unwrap_or(false) {
+        return sequence::read(&named.path, options, remarks, pipe);
+    }
     let source = Source { named, encoding: options.encoding.as_deref() };
     let (dataset, format) = match source.open() {
         Ok(opened) => opened,
@@ -178,6 +183,8 @@ impl<'a> Reading<'a> {
         if (has_geometry && (options.exact_extent || declared.len() > 1)) || ids.is_doubtful() {
             walked();
         }
+        // What was not declared and does not occur is not there: a list of things without a place.
+        let has_geometry = has_geometry && (declared.len() == 1 || walked().places);
         let turned = |b: Bounds| if options.said.swap_axes { offer::swapped(&b) } else { b };
         let transform = if has_geometry {
             let boxes = Boxes {
@@ -338,13 +345,15 @@ struct Tidy {
     tags: Option<usize>,
     /// KML's switches, which GDAL sets to -1 where the file does not have them.
     switches: Vec<usize>,
+    /// A table's texts, kept from being run by a spreadsheet.
+    guarded: bool,
 }
 
 impl Tidy {
     fn of(format: &str, fields: &[Field]) -> Self {
         let switch = |f: &Field| ["tessellate", "extrude", "visibility"].contains(&f.name.as_str());
         let switches = if format == "LIBKML" { (0..fields.len()).filter(|i| switch(&fields[*i])).collect() } else { Vec::new() };
-        Self { tags: fields.iter().position(osm::is_tags).filter(|_| format == "OSM"), switches }
+        Self { tags: fields.iter().position(osm::is_tags).filter(|_| format == "OSM"), switches, guarded: format == "CSV" }
     }
 
     fn values(&self, values: &mut [Value]) {
@@ -354,6 +363,13 @@ impl Tidy {
         for i in &self.switches {
             if values[*i] == Value::Int(-1) {
                 values[*i] = Value::Null;
+            }
+        }
+        for value in values.iter_mut().filter(|_| self.guarded) {
+            if let Value::Text(text) = value
+                && unguarded(text).len() < text.len()
+            {
+                *text = unguarded(text).to_owned();
             }
         }
     }

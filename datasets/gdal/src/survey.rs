@@ -20,6 +20,8 @@ pub struct Survey {
     /// In the layer's own units; empty when no vertex was seen.
     pub extents: Extents,
     pub kinds: Vec<Kind>,
+    /// Some record has a geometry, readable or not.
+    pub places: bool,
     pub unique_ids: bool,
     /// What the driver could not do on the way.
     pub failure: Option<String>,
@@ -28,7 +30,7 @@ pub struct Survey {
 impl Layer {
     /// Walks the layer once for what its head cannot be trusted with.
     pub fn survey(&self, ids: IdSource) -> Survey {
-        let mut survey = Survey { extents: Extents::of(Bounds::EMPTY), kinds: Vec::new(), unique_ids: true, failure: None };
+        let mut survey = Survey { extents: Extents::of(Bounds::EMPTY), kinds: Vec::new(), places: false, unique_ids: true, failure: None };
         let mut centres = Centres::default();
         let mut seen: HashSet<u64> = HashSet::new();
         // SAFETY: a live layer and its definition; names are copied; geometries live as long as their feature.
@@ -55,6 +57,7 @@ impl Layer {
                     });
                 }
                 let geometry = gdal_sys::OGR_F_GetGeometryRef(feature.0);
+                survey.places = survey.places || !geometry.is_null() || feature.native_geometry_is_lost();
                 if geometry.is_null() || gdal_sys::OGR_G_IsEmpty(geometry) != 0 {
                     continue;
                 }

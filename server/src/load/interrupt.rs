@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const STOPPED: i32 = 130;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Listens from now on. Where no listener can be had, Ctrl-C ends the program as it always did: the store bears that too.
@@ -18,13 +18,17 @@ impl Interrupt {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
             runtime.block_on(async {
                 use tokio::signal::unix::{SignalKind, signal};
-                let (Ok(mut interrupted), Ok(mut terminated)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+                let on = |kind| signal(kind);
+                let (Ok(mut interrupted), Ok(mut terminated), Ok(mut hung_up)) =
+                    (on(SignalKind::interrupt()), on(SignalKind::terminate()), on(SignalKind::hangup()))
+                else {
                     return;
                 };
                 loop {
                     tokio::select! {
                         _ = interrupted.recv() => {}
                         _ = terminated.recv() => {}
+                        _ = hung_up.recv() => {}
                     }
                     if asked.swap(true, Ordering::Relaxed) {
                         std::process::exit(STOPPED);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// Tries until the lock is free. Each try waits by itself for some seconds (the store's own patience).
-pub(super) fn patiently<T>(lang: Lang, mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(crate) fn patiently<T>(lang: Lang, mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let mut teller = Teller::new(lang);
     let start = Instant::now();
     loop {

@@ -3,6 +3,7 @@
 use super::patience::patiently;
 use super::{Task, words};
 use anyhow::bail;
+use citytwin_datasets::fit::is_of_record;
 use citytwin_datasets::pipe::{Hello, LayerHeader};
 use citytwin_datasets::{Fit, class_of_layer, own};
 use citytwin_model::{Class, GeometryKind};
@@ -103,7 +104,9 @@ impl Fits {
         };
         let mut fits = Vec::new();
         for (name, kind) in own::collections(name, header) {
-            let schema = own::OwnSchema::of(header, kind, &RESERVED);
+            // What an export or a list of refusals says beside the attributes is no attribute.
+            let fields = header.fields.iter().filter(|f| !is_of_record(&f.name)).cloned().collect();
+            let schema = own::OwnSchema::of(&LayerHeader { fields, ..header.clone() }, kind, &RESERVED);
             let class = match store {
                 Some(store) => patiently(task.lang, || store.own_collection(&name, &collection(header, &schema)))?,
                 None => Arc::new(schema.class(&name)),

@@ -10,12 +10,14 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: u64 = 512;
 
 /// A line on standard output. A reader that has gone away (`| head`) does not break the load.
-pub(super) fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-pub(super) struct Progress {
+pub(crate) struct Progress {
     lang: Lang,
+    /// The sentence of a plain line whose end is known.
+    key: &'static str,
     bar: Option<ProgressBar>,
     start: Instant,
     last: Instant,
@@ -25,8 +27,13 @@ pub(super) struct Progress {
 
 impl Progress {
     pub fn new(lang: Lang) -> Self {
+        Self::of(lang, "load.progress")
+    }
+
+    /// With another sentence, of `done`, `total`, `rate` and `left`.
+    pub fn of(lang: Lang, key: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
-        Self { lang, bar, start: Instant::now(), last: Instant::now(), done: 0, total: None }
+        Self { lang, key, bar, start: Instant::now(), last: Instant::now(), done: 0, total: None }
     }
 
     /// Another layer begins: its name, and how many records it announces.
@@ -54,7 +61,7 @@ impl Progress {
             Some(bar) => bar.set_position(self.done),
             None if self.last.elapsed() >= PLAIN_EVERY => {
                 self.last = Instant::now();
-                eprintln!("{}", plain(self.lang, self.done, self.total, self.start.elapsed()));
+                eprintln!("{}", plain(self.lang, self.key, self.done, self.total, self.start.elapsed()));
             }
             None => {}
         }
@@ -70,13 +77,13 @@ impl Progress {
 }
 
 /// `read 20000 of 60000, 2000 a second, about 20 s left`.
-fn plain(lang: Lang, done: u64, total: Option<u64>, elapsed: Duration) -> String {
+fn plain(lang: Lang, key: &str, done: u64, total: Option<u64>, elapsed: Duration) -> String {
     let rate = done as f64 / elapsed.as_secs_f64().max(1e-3);
     let rate_text = format!("{rate:.0}");
     match total.filter(|total| *total >= done) {
         Some(total) => {
             let left = format!("{:.0}", (total - done) as f64 / rate.max(1e-3));
-            say(lang, "load.progress", &[("done", &done), ("total", &total), ("rate", &rate_text), ("left", &left)])
+            say(lang, key, &[("done", &done), ("total", &total), ("rate", &rate_text), ("left", &left)])
         }
         None => say(lang, "load.progress_open", &[("done", &done), ("rate", &rate_text)]),
     }
@@ -94,13 +101,15 @@ impl Drop for Progress {
 mod tests {
     use super::*;
 
+    const KEY: &str = "load.progress";
+
     #[test]
     fn a_plain_line_says_how_fast_and_how_long_still() {
-        let said = plain(Lang::En, 20_000, Some(60_000), Duration::from_secs(10));
+        let said = plain(Lang::En, KEY, 20_000, Some(60_000), Duration::from_secs(10));
         assert!(said.contains("20000 of 60000") && said.contains("2000 a second") && said.contains("20 s left"), "{said}");
-        let said = plain(Lang::En, 20_000, None, Duration::from_secs(10));
+        let said = plain(Lang::En, KEY, 20_000, None, Duration::from_secs(10));
         assert!(said.contains("20000") && !said.contains("left"), "{said}");
         // A file that announced too little.
-        assert!(!plain(Lang::En, 20_000, Some(3), Duration::ZERO).contains("left"));
+        assert!(!plain(Lang::En, KEY, 20_000, Some(3), Duration::ZERO).contains("left"));
     }
 }
