@@ -176,3 +176,18 @@ fn texts_in_gbk_want_their_encoding_named() {
     let rows = place.rows("hydrant");
     assert_eq!(rows.iter().find(|row| row["values"]["code"] == "H-1").unwrap()["values"]["name"], json!("上海"));
 }
+
+/// A file of several layers: the counts of each.
+#[test]
+fn a_file_of_several_layers_is_summed_up_by_class() {
+    let place = Place::new();
+    let points = place.file("points.csv", "code,wkt\nH-1,POINT(116.1 30.1)\nH-1,POINT(116.2 30.1)\nH-3,POINT(116.3 30.1)\n");
+    let both = place.folder.path().join("both.gpkg");
+    let crs = ["-a_srs", "EPSG:4490", "-nlt", "POINT"];
+    ogr2ogr(&[&["-f", "GPKG", text(&both), text(&points), "-nln", "hydrant"][..], &crs[..]].concat());
+    ogr2ogr(&[&["-f", "GPKG", "-update", text(&both), text(&points), "-nln", "manhole"][..], &crs[..]].concat());
+    let said = place.loaded(1, &both, &[]);
+    for class in ["hydrant", "manhole"] {
+        assert!(said.contains(&format!("{class}: added 2, changed 0, unchanged 0, gone 0, deleted 0, refused 1")), "{said}");
+    }
+}

@@ -5,67 +5,49 @@ use crate::cli::Outcome;
 use anyhow::bail;
 use citytwin_assets::{Lang, say};
 use citytwin_model::class::Label;
-use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Feature, FeatureId, Fid, Value};
+use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Feature, FeatureId, Value};
 use citytwin_store::Store;
 use citytwin_store::gpkg::{Heights, LayerNo, Writer};
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Columns that say what happened, before those of the class.
 const ABOUT: [&str; 3] = ["ct_op", "ct_feature", "ct_changed"];
-/// Features asked for at once.
-const AT_ONCE: usize = 10_000;
 
 pub(super) fn write(city: &Path, id: i64, to: &Path, lang: Lang) -> anyhow::Result<Outcome> {
     let store = Store::open(city, &crate::classes::catalogue_of(city)?.classes)?;
-    let Some(load) = store.loads()?.into_iter().find(|load| load.id == id) else {
+    if !store.loads()?.iter().any(|load| load.id == id) {
         bail!(say(lang, "load.changes_none", &[("id", &id)]));
-    };
-    let Some((first, last)) = load.revisions else {
-        tell(&say(lang, "load.changes_empty", &[("id", &id)]));
-        return Ok(Outcome::Done);
-    };
+    }
     let classes: BTreeMap<ClassNo, Arc<Class>> = store.classes().into_iter().map(|class| (class.no, class)).collect();
-    let mut layers = Layers { writer: Writer::create(to)?, classes, of: BTreeMap::new() };
-    let mut since = first - 1;
-    let mut seen: BTreeMap<ClassNo, HashSet<Fid>> = BTreeMap::new();
-    while since < last {
-        let changes = store.changes_since(since, AT_ONCE)?;
-        for change in changes.changes.iter().filter(|change| change.rev <= last) {
-            if !seen.entry(change.class).or_default().insert(change.fid) {
-                continue;
-            }
-            let feature = FeatureId::new(change.class, change.fid);
-            let versions = store.history(feature)?;
-            // Between the links of a load others write too.
-            let Some(start) = versions.iter().position(|version| version.load == Some(id)) else { continue };
-            let before = start.checked_sub(1).and_then(|i| versions[i].feature.as_ref());
-            let after = versions.iter().rfind(|version| version.load == Some(id)).and_then(|version| version.feature.as_ref());
-            layers.add(feature, before, after)?;
+    let mut layers = Layers { writer: None, to: to.to_owned(), classes, of: BTreeMap::new() };
+    let mut result = Ok(());
+    store.load_changes(id, &mut |change| {
+        if result.is_ok() {
+            result = layers.add(change.id, change.before.as_ref(), change.after.as_ref());
         }
-        if changes.upto <= since {
-            break;
-        }
-        since = changes.upto;
-    }
-    if layers.of.is_empty() {
+    })?;
+    result?;
+    let Some(writer) = layers.writer.take() else {
         tell(&say(lang, "load.changes_empty", &[("id", &id)]));
         return Ok(Outcome::Done);
-    }
+    };
     for (class, layer) in &layers.of {
         let [added, changed, deleted] = layer.counts;
         let values: [(&str, &dyn std::fmt::Display); 4] =
             [("class", &layers.classes[class].id), ("added", &added), ("changed", &changed), ("deleted", &deleted)];
         tell(&say(lang, "load.changes_line", &values));
     }
-    layers.writer.finish()?;
+    writer.finish()?;
     tell(&say(lang, "load.changes_written", &[("id", &id), ("file", &to.display())]));
     Ok(Outcome::Done)
 }
 
 struct Layers {
-    writer: Writer,
+    /// Made with the first change.
+    writer: Option<Writer>,
+    to: PathBuf,
     classes: BTreeMap<ClassNo, Arc<Class>>,
     of: BTreeMap<ClassNo, Layer>,
 }
@@ -88,6 +70,10 @@ impl Layers {
             (Some(_), None) => ("deleted", 2),
             (None, None) => return Ok(()),
         };
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(Writer::create(&self.to)?),
+        };
         let layer = self.of.entry(id.class).or_default();
         layer.counts[at] += 1;
         let differing = if let (Some(before), Some(after)) = (before, after) { differing(&class, before, after) } else { String::new() };
@@ -95,14 +81,25 @@ impl Layers {
             let Some(feature) = feature else { continue };
             let no = match place {
                 Some(no) => *no,
-                None => *place.insert(self.writer.layer_with(&shown(&class, suffix), Heights::Some)?),
+                None => *place.insert(writer.layer_with(&shown(&class, suffix), Heights::Some)?),
             };
             let about = [op.into(), format!("{}.{}", class.id, id.fid).into(), differing.clone().into()];
             let values = class.attributes.iter().zip(&feature.attributes).map(|(a, value)| self::value(&self.classes, a, value));
             let attributes: Vec<Value> = about.into_iter().chain(values).chain([feature.other.clone().into()]).collect();
-            self.writer.add(no, feature.geometry.as_ref(), &attributes)?;
+            writer.add(no, feature.geometry.as_ref(), &attributes)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Layers {
+    /// What was not finished is taken away again.
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            let mut part = std::mem::take(&mut self.to).into_os_string();
+            part.push(".part");
+            let _ = std::fs::remove_file(part);
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use anyhow::bail;
 use citytwin_datasets::pipe::{CrsUse, Event, LayerHeader, Problem, RawFeature};
 use citytwin_datasets::shape::Repair;
 use citytwin_datasets::{Ahead, HelperError, Reason, Request, Skipped, Stream};
-use citytwin_model::{Bounds, GeometryKind, Value};
-use citytwin_store::{Load, LoadInfo, LoadSummary, Record, Refusal, Store};
+use citytwin_model::{Bounds, ClassNo, GeometryKind, Value};
+use citytwin_store::{Counts, Load, LoadInfo, LoadSummary, Record, Refusal, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
@@ -351,7 +351,7 @@ impl<'s> Session<'_, 's> {
         }
         // A lock that lasts is waited for inside.
         let summary: Option<LoadSummary> = self.load.take().map(Load::finish).transpose()?;
-        let refused = self.refusals.total;
+        let (refused, refused_by_class) = (self.refusals.total, std::mem::take(&mut self.refusals.by_class));
         drop(self.progress);
         for line in self.refusals.finish()? {
             tell(&line);
@@ -362,7 +362,8 @@ impl<'s> Session<'_, 's> {
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         match summary {
             None => tell(&task.say("load.dry_run", &[("good", &self.fitted), ("refused", &refused), ("seconds", &seconds)])),
-            Some(LoadSummary { id, counts, revisions, .. }) => {
+            Some(LoadSummary { id, counts, by_class, revisions, .. }) => {
+                by_layer(task, self.store, &by_class, &refused_by_class);
                 if counts.unlinked > 0 {
                     tell(&task.say("load.unlinked", &[("count", &counts.unlinked)]));
                 }
@@ -384,6 +385,28 @@ impl<'s> Session<'_, 's> {
             }
         }
         Ok(refused)
+    }
+}
+
+/// The counts of each class, where the file has several.
+fn by_layer(task: &Task, store: Option<&Store>, counts: &BTreeMap<ClassNo, Counts>, refused: &BTreeMap<ClassNo, u64>) {
+    let classes = store.map(Store::classes).unwrap_or_default();
+    let met: Vec<_> = classes.iter().filter(|class| counts.contains_key(&class.no) || refused.contains_key(&class.no)).collect();
+    if met.len() < 2 {
+        return;
+    }
+    for class in met {
+        let n = counts.get(&class.no).copied().unwrap_or_default();
+        let values: [(&str, &dyn std::fmt::Display); 7] = [
+            ("class", &class.id),
+            ("added", &n.added),
+            ("changed", &n.changed),
+            ("unchanged", &n.unchanged),
+            ("gone", &n.gone),
+            ("deleted", &n.deleted),
+            ("refused", &refused.get(&class.no).copied().unwrap_or(0)),
+        ];
+        tell(&task.say("load.summary_class", &values));
     }
 }
 

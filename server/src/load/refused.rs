@@ -11,7 +11,7 @@ use citytwin_datasets::fit::RECORD_COLUMNS;
 use citytwin_datasets::own::{OwnAttribute, OwnSchema};
 use citytwin_datasets::pipe::{Kind, LayerHeader};
 use citytwin_datasets::{Reason, Skipped};
-use citytwin_model::{AttributeType, Class, Geometry, GeometryKind, Value};
+use citytwin_model::{AttributeType, Class, ClassNo, Geometry, GeometryKind, Value};
 use citytwin_store::gpkg::{LayerNo, Writer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub(super) struct Refusals {
     by_reason: BTreeMap<&'static str, (u64, Reason)>,
     shown: Vec<String>,
     pub total: u64,
+    /// By the class that the records were meant for.
+    pub by_class: BTreeMap<ClassNo, u64>,
 }
 
 struct File {
@@ -59,12 +61,14 @@ impl Refusals {
             by_reason: BTreeMap::new(),
             shown: Vec::new(),
             total: 0,
+            by_class: BTreeMap::new(),
         }
     }
 
     /// `target` is the class that the record was meant for.
     pub fn add(&mut self, header: &LayerHeader, target: &Class, skipped: &Skipped, geometry: Option<&Geometry>) -> anyhow::Result<()> {
         self.total += 1;
+        *self.by_class.entry(target.no).or_default() += 1;
         let count = self.by_reason.entry(skipped.reason.key()).or_insert_with(|| (0, skipped.reason.clone()));
         count.0 += 1;
         if self.shown.len() < SHOWN {

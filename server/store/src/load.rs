@@ -107,6 +107,8 @@ pub struct LoadSummary {
     pub file: String,
     pub state: LoadState,
     pub counts: Counts,
+    /// The same by class, of a load that has just ended; a list of loads does not have it.
+    pub by_class: BTreeMap<ClassNo, Counts>,
     pub started: String,
     pub ended: Option<String>,
     /// First and last revision; `None` when it changed nothing.
@@ -127,6 +129,7 @@ pub struct Load<'s> {
     /// Next ordinal of records that are alike and have neither code nor id.
     alike: HashMap<(ClassNo, Said), u32>,
     counts: Counts,
+    by_class: BTreeMap<ClassNo, Counts>,
     refused: Vec<Refused>,
     turns: Turns<'s>,
     done: bool,
@@ -165,6 +168,7 @@ impl Store {
             seen: BTreeMap::new(),
             alike: HashMap::new(),
             counts: Counts::default(),
+            by_class: BTreeMap::new(),
             refused: Vec::new(),
             turns: Turns::new(self)?,
             done: false,
@@ -195,6 +199,7 @@ impl Store {
                 let counts: Option<String> = row.get(4)?;
                 let state: String = row.get(3)?;
                 Ok(LoadSummary {
+                    by_class: BTreeMap::new(),
                     id: row.get(0)?,
                     source: row.get(1)?,
                     file: row.get(2)?,
@@ -300,7 +305,8 @@ impl Load<'_> {
         })?;
         self.done = true;
         let loads = self.store.loads()?;
-        Ok(loads.into_iter().find(|load| load.id == id).expect("the load has just been written"))
+        let summary = loads.into_iter().find(|load| load.id == id).expect("the load has just been written");
+        Ok(LoadSummary { by_class: std::mem::take(&mut self.by_class), ..summary })
     }
 
     fn refuse(&mut self, number: u64, refusal: Refusal) {
@@ -360,6 +366,10 @@ impl Load<'_> {
             return Err(error);
         }
         self.counts = counted(self.counts, &landed);
+        for it in &landed {
+            let counts = self.by_class.entry(it.class).or_default();
+            *counts = counted(*counts, std::slice::from_ref(it));
+        }
         for Landed { fate, .. } in landed {
             let (record, _) = self.queue.pop_front().expect("one fate per record");
             if let Fate::Refused(refusal) = fate {
@@ -439,6 +449,7 @@ impl Load<'_> {
                 Ok(rows.filter(|fid| fid.as_ref().map_or(true, |fid| !seen.has(*fid))).collect::<rusqlite::Result<_>>()?)
             })?;
             self.counts.gone += gone.len() as u64;
+            self.by_class.entry(class).or_default().gone += gone.len() as u64;
             let mut left = if self.info.replace { &gone[..] } else { &[] };
             while !left.is_empty() {
                 let mut count = 0;
@@ -453,6 +464,7 @@ impl Load<'_> {
                     note_load_revision(conn, &self.info, self.id)
                 })?;
                 self.counts.deleted += count as u64;
+                self.by_class.entry(class).or_default().deleted += count as u64;
                 left = &left[count..];
             }
         }
