@@ -222,6 +222,9 @@ impl<'a> Job<'a> {
                     &[("class", &part.class.id), ("count", &table.columns.len()), ("most", &shapefile::COLUMNS)]
                 ));
             }
+            for (was, is) in renamed(part.format, &table) {
+                losses.note(Loss::Renamed, || format!("{}: {was} → {is}", part.class.id));
+            }
             progress.layer(&part.class.id, Some(table.survey.features));
             let mut sink = match shared.take() {
                 Some(sink) => sink,
@@ -262,6 +265,10 @@ impl<'a> Job<'a> {
         for detail in remarks {
             tell(&self.say("export.remark", &[("detail", &detail)]));
         }
+        let estranged = if self.args.classes.is_empty() { self.store.estranged() } else { Vec::new() };
+        if !estranged.is_empty() {
+            tell(&self.say("export.estranged", &[("tables", &estranged.join(", "))]));
+        }
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         tell(&self.say(
             "export.done",
@@ -274,7 +281,7 @@ impl<'a> Job<'a> {
                 ("seconds", &seconds),
             ],
         ));
-        Ok(if losses.left_out() > 0 { Outcome::DoneWithRefusals } else { Outcome::Done })
+        Ok(if losses.left_out() > 0 || !estranged.is_empty() { Outcome::DoneWithRefusals } else { Outcome::Done })
     }
 
     /// The first walk: which classes hold something, and what their files have to hold.
@@ -339,8 +346,7 @@ impl<'a> Job<'a> {
                     losses.note(Loss::NoTransformation, || table.id(&row));
                     continue;
                 }
-                sink.row(table, row, losses)?;
-                rows += 1;
+                rows += u64::from(sink.row(table, row, losses)?);
             }
             Ok(())
         };
@@ -403,6 +409,17 @@ impl<'a> Job<'a> {
 /// Where the credits stand, for a format that has no place for them inside.
 fn credits_file(format: Format, file: &str) -> Option<String> {
     (!matches!(format, Format::Gpkg | Format::GeoJson)).then(|| format!("{file}.credits.txt"))
+}
+
+/// Columns that are called otherwise in a file of this format, with both names.
+fn renamed(format: Format, table: &Table) -> Vec<(String, String)> {
+    let names: Vec<String> = match format {
+        Format::Csv => csv::names(table),
+        Format::Shp => shapefile::fields(table).into_iter().map(|field| field.name).collect(),
+        Format::Gpkg | Format::GeoJson | Format::GeoJsonSeq | Format::Fgb => return Vec::new(),
+    };
+    let both = table.columns.iter().map(|column| column.name.clone()).zip(names);
+    both.filter(|(was, is)| was != is).collect()
 }
 
 /// A folder is named with a slash behind it, or is there.

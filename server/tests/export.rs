@@ -175,10 +175,23 @@ fn what_the_other_formats_lose_is_this() {
     wanted.values_mut().for_each(|features| features.sort());
     assert_same(&wanted, &contents(&place.open("c")));
 
+    // And names that stand for coordinates in a table: they get a number.
+    let odd = Place::new();
+    let store = odd.create("a");
+    let fields = [("x", FieldType::Int), ("height", FieldType::Real), ("x_2", FieldType::Int)].map(|(id, ty)| Field { id: id.into(), ty });
+    store.own_collection("odd", &CollectionSchema { label: "odd".into(), geometry: Kind::Point, attributes: fields.to_vec() }).unwrap();
+    write(&store, &[create(&store, "odd", point(116.0, 30.0, None), &[("x", 7.into()), ("height", 1.5.into()), ("x_2", 9.into())], None)]);
+    drop(store);
+    let said = odd.run(0, &["export", "--city", "a", "--to", "odd.csv"]);
+    assert!(said.contains("2 columns are called otherwise") && said.contains("odd: x → x_3"), "{said}");
+    odd.run(0, &["load", "odd.csv", "--as", "odd", "--city", "b", "--crs", "EPSG:4490"]);
+    let after = contents(&odd.open("b"));
+    assert!(after["odd"][0].ends_with("x_3: Text(\"7\")\n  height_2: Text(\"1.5\")\n  x_2: Text(\"9\")"), "{after:#?}");
+
     // Shapefile: names of more than ten bytes, the way that rings run, heights of what had none beside what has,
     // empty texts, the types of yes and no and of instants, further attributes beyond 254 bytes.
     let said = place.run(0, &["export", "--city", "a", "--to", "shp/", "--format", "shp"]);
-    assert!(said.contains("1 features have no height"), "{said}");
+    assert!(said.contains("1 features have no height") && said.contains("columns are called otherwise"), "{said}");
     place.run(0, &["load", "shp/hydrant.shp", "--city", "d", "--origin", "116,30"]);
     let after = contents(&place.open("d"));
     let hydrants = &after["hydrant"];
