@@ -3,7 +3,7 @@
 mod exporting;
 
 use citytwin_catalogue::Catalogue;
-use citytwin_model::{FeatureId, Geometry, Position, Shape, Value};
+use citytwin_model::{FeatureId, Geometry, Position, Shape, Timestamp, Value};
 use citytwin_store::{CollectionSchema, Edit, Field, FieldType, Kind, Store};
 use exporting::{Place, assert_same, contents};
 use serde_json::{Value as Json, json};
@@ -256,6 +256,11 @@ fn what_is_asked_for_is_what_is_written() {
     let store = small(&place);
     let head = store.head().unwrap();
     let hydrant = Catalogue::builtin().class("hydrant").unwrap().no;
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(30));
+    pause();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let between = Timestamp::from_micros(now.as_micros() as i64).to_string();
+    pause();
     store.write("test", "test", &[Edit::Delete { id: FeatureId::new(hydrant, 1), if_match: None }]).unwrap();
     drop(store);
     let features = |file: &str| -> Vec<String> {
@@ -269,6 +274,10 @@ fn what_is_asked_for_is_what_is_written() {
     assert_eq!(features("now.geojson"), ["H-2"]);
     place.run(0, &["export", "--city", "a", "--class", "hydrant", "--to", "then.geojson", "--as-of", &head.to_string()]);
     assert_eq!(features("then.geojson"), ["H-1", "H-2"]);
+    for (time, codes) in [(between.as_str(), &["H-1", "H-2"][..]), ("2999-01-01T00:00", &["H-2"])] {
+        place.run(0, &["export", "--city", "a", "--class", "hydrant", "--to", "time.geojson", "--as-of", time, "--overwrite"]);
+        assert_eq!(features("time.geojson"), codes, "{time}");
+    }
     // The pipe's borders count.
     place.run(0, &["export", "--city", "a", "--class", "water_pipe", "--to", "box.geojson", "--bbox", "116.1,29,116.1,30"]);
     assert_eq!(features("box.geojson"), ["WP-2"]);
@@ -285,6 +294,8 @@ fn what_is_asked_for_is_what_is_written() {
         (2, "change one of them", &["--to", "x.csv", "--format", "gpkg"]),
         (2, "nothing to export", &["--to", "x.gpkg", "--bbox", "1,1,2,2"]),
         (2, "no data set named", &["--to", "x.gpkg", "--source", "survey"]),
+        (2, "neither a revision", &["--to", "x.gpkg", "--as-of", "yesterday"]),
+        (2, "nothing to export", &["--to", "x.gpkg", "--as-of", "2001-01-01"]),
         (2, "future", &["--to", "x.gpkg", "--as-of", "999"]),
         (2, "no places", &["--class", "datastream", "--to", "x.fgb"]),
         (2, "EPSG:4547", &["--to", "x.gpkg", "--crs", "EPSG:99999"]),
