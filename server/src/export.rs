@@ -29,7 +29,7 @@ use city::Source;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::{Helper, Projector};
 use citytwin_model::{Bounds, Class, Feature, GeometryKind, Revision};
-use citytwin_store::{Store, StoreError};
+use citytwin_store::{Store, StoreError, utc_offset_minutes};
 use credits::Credits;
 use format::Format;
 use losses::{Loss, Losses};
@@ -67,7 +67,7 @@ Examples:
   citytwin export --city shifan --to shifan.gpkg
   citytwin export --city shifan --class water_pipe --class hydrant --to out/ --format fgb
   citytwin export --city shifan --class hydrant --bbox 116.0,30.0,116.1,30.1 --to hydrants.csv
-  citytwin export --city shifan --to earlier.gpkg --as-of 120
+  citytwin export --city shifan --to tuesday.gpkg --as-of 2026-11-17T18:00
   citytwin export --city shifan --class manhole --source survey --crs source --to manholes.shp")]
 pub struct Args {
     /// The city's folder; it holds city.toml and city.gpkg
@@ -85,9 +85,9 @@ pub struct Args {
     /// Only what meets this box, in degrees: west, south, east, north
     #[arg(long, value_name = "W,S,E,N", value_parser = bounds, allow_hyphen_values = true)]
     bbox: Option<Bounds>,
-    /// The city as it was at this revision
-    #[arg(long, value_name = "REV")]
-    as_of: Option<Revision>,
+    /// The city as it was: a revision number, or a time (2026-11-17T18:00 on the city's clock; a day alone is its beginning)
+    #[arg(long, value_name = "REV|TIME")]
+    as_of: Option<String>,
     /// Coordinates in this system: EPSG:N, or `source` for the one that the data set came in
     #[arg(long, value_name = "CRS")]
     crs: Option<String>,
@@ -170,7 +170,7 @@ impl<'a> Job<'a> {
                 }
             }
         };
-        let revision = revision(store, args.as_of)?;
+        let revision = revision(store, args.as_of.as_deref(), lang)?;
         let source = Source { store, revision, bounds: args.bbox, data_set };
         Ok(Self { args, lang, store, source, classes, format, folder, interrupt: Interrupt::listen() })
     }
@@ -222,6 +222,9 @@ impl<'a> Job<'a> {
                     &[("class", &part.class.id), ("count", &table.columns.len()), ("most", &shapefile::COLUMNS)]
                 ));
             }
+            for (was, is) in renamed(part.format, &table) {
+                losses.note(Loss::Renamed, || format!("{}: {was} → {is}", part.class.id));
+            }
             progress.layer(&part.class.id, Some(table.survey.features));
             let mut sink = match shared.take() {
                 Some(sink) => sink,
@@ -262,6 +265,10 @@ impl<'a> Job<'a> {
         for detail in remarks {
             tell(&self.say("export.remark", &[("detail", &detail)]));
         }
+        let estranged = if self.args.classes.is_empty() { self.store.estranged() } else { Vec::new() };
+        if !estranged.is_empty() {
+            tell(&self.say("export.estranged", &[("tables", &estranged.join(", "))]));
+        }
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         tell(&self.say(
             "export.done",
@@ -274,7 +281,7 @@ impl<'a> Job<'a> {
                 ("seconds", &seconds),
             ],
         ));
-        Ok(if losses.left_out() > 0 { Outcome::DoneWithRefusals } else { Outcome::Done })
+        Ok(if losses.left_out() > 0 || !estranged.is_empty() { Outcome::DoneWithRefusals } else { Outcome::Done })
     }
 
     /// The first walk: which classes hold something, and what their files have to hold.
@@ -339,8 +346,7 @@ impl<'a> Job<'a> {
                     losses.note(Loss::NoTransformation, || table.id(&row));
                     continue;
                 }
-                sink.row(table, row, losses)?;
-                rows += 1;
+                rows += u64::from(sink.row(table, row, losses)?);
             }
             Ok(())
         };
@@ -405,6 +411,17 @@ fn credits_file(format: Format, file: &str) -> Option<String> {
     (!matches!(format, Format::Gpkg | Format::GeoJson)).then(|| format!("{file}.credits.txt"))
 }
 
+/// Columns that are called otherwise in a file of this format, with both names.
+fn renamed(format: Format, table: &Table) -> Vec<(String, String)> {
+    let names: Vec<String> = match format {
+        Format::Csv => csv::names(table),
+        Format::Shp => shapefile::fields(table).into_iter().map(|field| field.name).collect(),
+        Format::Gpkg | Format::GeoJson | Format::GeoJsonSeq | Format::Fgb => return Vec::new(),
+    };
+    let both = table.columns.iter().map(|column| column.name.clone()).zip(names);
+    both.filter(|(was, is)| was != is).collect()
+}
+
 /// A folder is named with a slash behind it, or is there.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
@@ -431,13 +448,17 @@ fn chosen(named: &[String], there: &[Arc<Class>], lang: Lang) -> anyhow::Result<
     Ok(classes)
 }
 
-/// The revision that is read: the newest, or the one named.
-fn revision(store: &Store, as_of: Option<Revision>) -> anyhow::Result<Revision> {
+/// The revision that is read: the newest, the one named, or the newest that is not younger than a time.
+fn revision(store: &Store, as_of: Option<&str>, lang: Lang) -> anyhow::Result<Revision> {
     let head = store.head()?;
-    match as_of {
-        None => Ok(head),
-        Some(asked) if asked <= head => Ok(asked),
-        Some(asked) => Err(StoreError::FutureRevision { asked, head }.into()),
+    let Some(text) = as_of else { return Ok(head) };
+    if let Ok(asked) = text.parse() {
+        return if asked <= head { Ok(asked) } else { Err(StoreError::FutureRevision { asked, head }.into()) };
+    }
+    let zone_minutes = utc_offset_minutes(&store.config().time_zone).unwrap_or(480);
+    match system::instant(text, zone_minutes) {
+        Some(at) => Ok(store.revision_at(at)?),
+        None => bail!(say(lang, "export.as_of", &[("given", &text)])),
     }
 }
 

@@ -3,7 +3,7 @@
 mod exporting;
 
 use citytwin_catalogue::Catalogue;
-use citytwin_model::{FeatureId, Geometry, Position, Shape, Value};
+use citytwin_model::{FeatureId, Geometry, Position, Shape, Timestamp, Value};
 use citytwin_store::{CollectionSchema, Edit, Field, FieldType, Kind, Store};
 use exporting::{Place, assert_same, contents};
 use serde_json::{Value as Json, json};
@@ -175,10 +175,23 @@ fn what_the_other_formats_lose_is_this() {
     wanted.values_mut().for_each(|features| features.sort());
     assert_same(&wanted, &contents(&place.open("c")));
 
+    // And names that stand for coordinates in a table: they get a number.
+    let odd = Place::new();
+    let store = odd.create("a");
+    let fields = [("x", FieldType::Int), ("height", FieldType::Real), ("x_2", FieldType::Int)].map(|(id, ty)| Field { id: id.into(), ty });
+    store.own_collection("odd", &CollectionSchema { label: "odd".into(), geometry: Kind::Point, attributes: fields.to_vec() }).unwrap();
+    write(&store, &[create(&store, "odd", point(116.0, 30.0, None), &[("x", 7.into()), ("height", 1.5.into()), ("x_2", 9.into())], None)]);
+    drop(store);
+    let said = odd.run(0, &["export", "--city", "a", "--to", "odd.csv"]);
+    assert!(said.contains("2 columns are called otherwise") && said.contains("odd: x → x_3"), "{said}");
+    odd.run(0, &["load", "odd.csv", "--as", "odd", "--city", "b", "--crs", "EPSG:4490"]);
+    let after = contents(&odd.open("b"));
+    assert!(after["odd"][0].ends_with("x_3: Text(\"7\")\n  height_2: Text(\"1.5\")\n  x_2: Text(\"9\")"), "{after:#?}");
+
     // Shapefile: names of more than ten bytes, the way that rings run, heights of what had none beside what has,
     // empty texts, the types of yes and no and of instants, further attributes beyond 254 bytes.
     let said = place.run(0, &["export", "--city", "a", "--to", "shp/", "--format", "shp"]);
-    assert!(said.contains("1 features have no height"), "{said}");
+    assert!(said.contains("1 features have no height") && said.contains("columns are called otherwise"), "{said}");
     place.run(0, &["load", "shp/hydrant.shp", "--city", "d", "--origin", "116,30"]);
     let after = contents(&place.open("d"));
     let hydrants = &after["hydrant"];
@@ -243,6 +256,11 @@ fn what_is_asked_for_is_what_is_written() {
     let store = small(&place);
     let head = store.head().unwrap();
     let hydrant = Catalogue::builtin().class("hydrant").unwrap().no;
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(30));
+    pause();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let between = Timestamp::from_micros(now.as_micros() as i64).to_string();
+    pause();
     store.write("test", "test", &[Edit::Delete { id: FeatureId::new(hydrant, 1), if_match: None }]).unwrap();
     drop(store);
     let features = |file: &str| -> Vec<String> {
@@ -256,6 +274,10 @@ fn what_is_asked_for_is_what_is_written() {
     assert_eq!(features("now.geojson"), ["H-2"]);
     place.run(0, &["export", "--city", "a", "--class", "hydrant", "--to", "then.geojson", "--as-of", &head.to_string()]);
     assert_eq!(features("then.geojson"), ["H-1", "H-2"]);
+    for (time, codes) in [(between.as_str(), &["H-1", "H-2"][..]), ("2999-01-01T00:00", &["H-2"])] {
+        place.run(0, &["export", "--city", "a", "--class", "hydrant", "--to", "time.geojson", "--as-of", time, "--overwrite"]);
+        assert_eq!(features("time.geojson"), codes, "{time}");
+    }
     // The pipe's borders count.
     place.run(0, &["export", "--city", "a", "--class", "water_pipe", "--to", "box.geojson", "--bbox", "116.1,29,116.1,30"]);
     assert_eq!(features("box.geojson"), ["WP-2"]);
@@ -272,6 +294,8 @@ fn what_is_asked_for_is_what_is_written() {
         (2, "change one of them", &["--to", "x.csv", "--format", "gpkg"]),
         (2, "nothing to export", &["--to", "x.gpkg", "--bbox", "1,1,2,2"]),
         (2, "no data set named", &["--to", "x.gpkg", "--source", "survey"]),
+        (2, "neither a revision", &["--to", "x.gpkg", "--as-of", "yesterday"]),
+        (2, "nothing to export", &["--to", "x.gpkg", "--as-of", "2001-01-01"]),
         (2, "future", &["--to", "x.gpkg", "--as-of", "999"]),
         (2, "no places", &["--class", "datastream", "--to", "x.fgb"]),
         (2, "EPSG:4547", &["--to", "x.gpkg", "--crs", "EPSG:99999"]),

@@ -131,7 +131,8 @@ impl File {
             Some(Event::End(_)) => {}
             _ => bail!("a frame after the layer"),
         }
-        // Closing writes the index and the heads.
+        // Closing writes the index and the heads: a long silence in a large file, bounded by the limit on CPU time.
+        crate::limits::watch(0);
         drop(self);
         note(&mut remarks)?;
         Ok(remarks)

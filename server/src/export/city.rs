@@ -1,8 +1,8 @@
 //! The city that is exported: one revision of it, class by class.
 
 use citytwin_index::meets;
-use citytwin_model::{Bounds, Class, Feature, FeatureId, Fid, Revision};
-use citytwin_store::{Store, StoreError};
+use citytwin_model::{Bounds, Class, Feature, FeatureId, Revision};
+use citytwin_store::{AsOf, Store, StoreError};
 
 /// A state of the city, and which of its features are wanted.
 #[derive(Clone, Copy)]
@@ -15,9 +15,6 @@ pub struct Source<'s> {
     pub data_set: Option<i64>,
 }
 
-/// Changes asked for at a time.
-const CHANGES: usize = 10_000;
-
 impl Source<'_> {
     /// The wanted features of a class.
     pub fn read(&self, class: &Class, f: &mut dyn FnMut(Feature)) -> Result<(), StoreError> {
@@ -28,47 +25,15 @@ impl Source<'_> {
                 f(feature);
             }
         };
-        // What is now as it was then, is that; what has changed or gone since is asked for by itself.
-        let mut seen = Seen::default();
-        self.store.read_class(class.no, &mut |feature| {
-            if feature.revision <= self.revision {
-                seen.add(feature.id.fid);
-                wanted(feature);
-            }
-        })?;
-        let mut since = self.revision;
-        while since < self.store.head()? {
-            let changes = self.store.changes_since(since, CHANGES)?;
-            for change in changes.changes.iter().filter(|change| change.class == class.no) {
-                if seen.add(change.fid)
-                    && let Some(feature) = self.feature(FeatureId::new(class.no, change.fid))?
-                {
-                    wanted(feature);
-                }
-            }
-            since = changes.upto;
-        }
-        Ok(())
+        let as_of = AsOf::Revision(self.revision);
+        let read = match &self.bounds {
+            None => self.store.read_class_as_of(class.no, as_of, &mut wanted),
+            Some(bounds) => self.store.read_box_as_of(Some(class.no), bounds, as_of, &mut wanted),
+        };
+        read.map(drop)
     }
 
     pub fn feature(&self, id: FeatureId) -> Result<Option<Feature>, StoreError> {
         self.store.feature_as_of(id, self.revision)
-    }
-}
-
-/// Fids that were met, as bits.
-#[derive(Default)]
-struct Seen(Vec<u64>);
-
-impl Seen {
-    /// Whether it is new.
-    fn add(&mut self, fid: Fid) -> bool {
-        let (word, bit) = (fid as usize / 64, 1 << (fid % 64));
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
-        let new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        new
     }
 }

@@ -10,8 +10,8 @@ use citytwin_datasets::formula::guarded;
 use citytwin_model::{GeometryKind, Shape, Value};
 use std::io::{self, Write};
 
-/// Names by which a reader of tables knows coordinates, in small letters.
-pub const RESERVED: [&str; 17] = [
+/// Names by which a reader of tables knows coordinates, in small letters: it takes such columns for places.
+pub const RESERVED: [&str; 19] = [
     "lon",
     "lng",
     "long",
@@ -29,6 +29,8 @@ pub const RESERVED: [&str; 17] = [
     "高程",
     "wkt",
     "geometry",
+    "geom",
+    "height",
 ];
 
 /// How a table's places stand in it.
@@ -45,10 +47,9 @@ pub enum Places {
 
 impl Places {
     pub fn of(table: &Table, degrees: bool) -> Self {
-        let clash = table.columns.iter().any(|c| RESERVED.contains(&c.name.to_lowercase().as_str()));
         match table.class.geometry {
             GeometryKind::None => Self::None,
-            GeometryKind::Point if !clash && table.survey.multi == 0 => Self::Numbers { degrees, heights: table.survey.with_z > 0 },
+            GeometryKind::Point if table.survey.multi == 0 => Self::Numbers { degrees, heights: table.survey.with_z > 0 },
             GeometryKind::Point | GeometryKind::Line | GeometryKind::Area => Self::Text,
         }
     }
@@ -65,10 +66,25 @@ impl Places {
     }
 }
 
+/// The columns' names; one that would be taken for a coordinate gets a number behind it.
+pub fn names(table: &Table) -> Vec<String> {
+    let is_free = |name: &str| {
+        let small = name.to_lowercase();
+        !RESERVED.contains(&small.as_str()) && !table.columns.iter().any(|c| c.name.to_lowercase() == small)
+    };
+    let name = |name: &String| {
+        if !RESERVED.contains(&name.to_lowercase().as_str()) {
+            return name.clone();
+        }
+        (2..).map(|n| format!("{name}_{n}")).find(|name| is_free(name)).expect("some number is free")
+    };
+    table.columns.iter().map(|column| name(&column.name)).collect()
+}
+
 pub fn begin(out: &mut impl Write, table: &Table, places: Places) -> io::Result<()> {
     out.write_all("\u{feff}".as_bytes())?;
-    let names = table.columns.iter().map(|c| c.name.as_str()).chain(places.columns().iter().copied());
-    cells(out, names.map(|name| Cell::Text(guarded(name).into_owned())))
+    let names = names(table).into_iter().chain(places.columns().iter().map(|name| (*name).to_owned()));
+    cells(out, names.map(|name| Cell::Text(guarded(&name).into_owned())))
 }
 
 pub fn row(out: &mut impl Write, table: &Table, row: &Row, places: Places, losses: &mut Losses) -> io::Result<()> {

@@ -26,13 +26,15 @@ pub enum Loss {
     TextTrimmed,
     /// An empty text cannot be told from no data.
     EmptyText,
+    /// Columns are called otherwise, because the format or its readers would not take their names.
+    Renamed,
     /// What has no height stands at 0 beside others that have one.
     NoHeight,
 }
 
 impl Loss {
     #[cfg(test)]
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::NoPlace,
         Self::NoTransformation,
         Self::TooLarge,
@@ -44,6 +46,7 @@ impl Loss {
         Self::TextTrimmed,
         Self::EmptyText,
         Self::NoHeight,
+        Self::Renamed,
     ];
 
     pub const fn key(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Loss {
             Self::TextTrimmed => "text_trimmed",
             Self::EmptyText => "empty_text",
             Self::NoHeight => "no_height",
+            Self::Renamed => "renamed",
         }
     }
 

@@ -143,7 +143,8 @@ impl Sink {
         Ok(())
     }
 
-    pub fn row(&mut self, table: &Table, row: Row, losses: &mut Losses) -> anyhow::Result<()> {
+    /// Whether it was written.
+    pub fn row(&mut self, table: &Table, row: Row, losses: &mut Losses) -> anyhow::Result<bool> {
         match self {
             Self::Gpkg { writer, layer } => writer.add(layer.expect("a table has begun"), row.geometry.as_ref(), &row.values)?,
             Self::GeoJson { out, first } => {
@@ -162,8 +163,9 @@ impl Sink {
             Self::Csv { out, places } => csv::row(out, table, &row, *places, losses)?,
             Self::Fgb { sink } => {
                 let id = row.fid;
-                if !sink.feature(&record(row))? {
+                if !sink.feature(&record(row)).map_err(Failed)? {
                     losses.note(Loss::TooLarge, || format!("{}.{id}", table.class.id));
+                    return Ok(false);
                 }
             }
             Self::Shp { sink, fields } => {
@@ -172,12 +174,13 @@ impl Sink {
                 }
                 let values = shapefile::values(table, fields, &row, losses);
                 let id = row.fid;
-                if !sink.feature(&record(Row { values, ..row }))? {
+                if !sink.feature(&record(Row { values, ..row })).map_err(Failed)? {
                     losses.note(Loss::TooLarge, || format!("{}.{id}", table.class.id));
+                    return Ok(false);
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Says of the whole file whom to credit, where it has a place for it.

@@ -78,7 +78,8 @@ impl Stage {
         for entry in &entries {
             File::open(entry).and_then(|file| file.sync_all()).with_context(|| entry.display().to_string())?;
         }
-        if !self.home.exists() {
+        let is_new = !self.home.exists();
+        if is_new {
             // A new folder appears with all that is in it.
             fs::remove_file(self.dir.join(LOCK))?;
             fs::rename(&self.dir, &self.home).with_context(|| self.home.display().to_string())?;
@@ -98,8 +99,12 @@ impl Stage {
                 fs::rename(entry, &to).with_context(|| to.display().to_string())?;
             }
         }
-        let folder = if self.home.is_dir() { &self.home } else { Path::new(".") };
-        File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| folder.display().to_string())
+        // The names too: of the files in their folder, and of the folder where it is new.
+        let beside = self.home.parent().filter(|_| is_new);
+        for folder in [Some(self.home.as_path()), beside].into_iter().flatten() {
+            File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| folder.display().to_string())?;
+        }
+        Ok(())
     }
 }
 
