@@ -43,6 +43,6 @@ pub use own::{CollectionSchema, Field, FieldType, Kind};
 pub use read::{Change, Changes, Delta, Op, Version};
 pub use store::{FILE as STORE_FILE, Store};
 pub use terrain::{Terrain, TerrainGrid, TerrainWriter};
-pub use undo::{LaterEdit, Undone};
+pub use undo::{LaterEdit, LoadChange, Undone};
 pub use verify::{Finding, revision_of, verify};
 pub use write::{Edit, Written};

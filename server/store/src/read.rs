@@ -164,7 +164,7 @@ pub(crate) fn feature_of(table: &Table, row: &rusqlite::Row<'_>) -> Result<Featu
     Ok(Feature { id: FeatureId::new(class.no, row.get(0)?), revision: row.get(1)?, geometry, attributes, other, source })
 }
 
-fn feature_at(conn: &Connection, table: &Table, fid: Fid, revision: Revision) -> Result<Option<Feature>> {
+pub(crate) fn feature_at(conn: &Connection, table: &Table, fid: Fid, revision: Revision) -> Result<Option<Feature>> {
     let sql = format!(
         "SELECT t.fid, r.rev, {now} FROM {t} t JOIN ct_row r ON r.class={no} AND r.fid=t.fid WHERE t.fid=?1 AND r.rev<=?2
          UNION ALL SELECT h.fid, h.ct_from, {then} FROM {h} h WHERE h.fid=?1 AND h.ct_from<=?2 AND h.ct_to>?2",

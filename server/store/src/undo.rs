@@ -11,11 +11,12 @@ use crate::gpkg::rtree;
 use crate::indexing;
 use crate::load;
 use crate::put_back::{Brought, bring_to};
+use crate::read::feature_at;
 use crate::schema::Table;
 use crate::store::{Store, Tables};
 use crate::turns::Turns;
 use crate::write::note_revision;
-use citytwin_model::{ClassNo, FeatureId, Fid, Revision, Timestamp};
+use citytwin_model::{ClassNo, Feature, FeatureId, Fid, Revision, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -52,6 +53,14 @@ pub struct LaterEdit {
     pub source: String,
 }
 
+/// What a load did to one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadChange {
+    pub id: FeatureId,
+    pub before: Option<Feature>,
+    pub after: Option<Feature>,
+}
+
 impl Store {
     /// Takes a load back. `keep_later`: leave what was edited later, instead of refusing. `on_wait` is called while another
     /// program's lock is waited for, with the time waited; `false` gives up.
@@ -86,6 +95,32 @@ impl Store {
             Ok(())
         })?;
         Ok(undone)
+    }
+
+    /// What a load did, feature by feature, as a layer of before and after. Features that it left as they were are not in it.
+    pub fn load_changes(&self, id: i64, f: &mut dyn FnMut(LoadChange)) -> Result<()> {
+        self.reading_tables(|conn, tables| {
+            let known = conn.prepare("SELECT 1 FROM ct_load WHERE id=?1")?.exists([id])?;
+            if !known {
+                return Err(StoreError::NoSuchLoad(id));
+            }
+            let trace = Trace::of(conn, tables, id)?;
+            for (class, fids) in &trace.touched {
+                let table = tables.get(*class)?;
+                for fid in fids.iter() {
+                    let turns = boundaries(conn, table, fid)?;
+                    let mut own = turns.iter().filter(|rev| trace.own.contains(rev));
+                    let Some(&first) = own.next() else { continue };
+                    let last = own.next_back().copied().unwrap_or(first);
+                    f(LoadChange {
+                        id: FeatureId::new(*class, fid),
+                        before: feature_at(conn, table, fid, first - 1)?,
+                        after: feature_at(conn, table, fid, last)?,
+                    });
+                }
+            }
+            Ok(())
+        })
     }
 }
 

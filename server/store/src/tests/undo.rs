@@ -76,6 +76,13 @@ fn a_load_is_taken_back_with_all_that_it_added_changed_deleted_and_linked() {
     assert_ne!(before, after);
     assert!(matches!(store.feature(id(PIPE, 2)).unwrap().unwrap().attributes[3], Value::Int(_)));
 
+    let mut changes = Vec::new();
+    store.load_changes(last_load(&store), &mut |change| changes.push(change)).unwrap();
+    let count = |f: &dyn Fn(&crate::LoadChange) -> bool| changes.iter().filter(|c| f(c)).count() as u64;
+    assert_eq!(count(&|c| c.before.is_none() && c.after.is_some()), counts.added);
+    assert_eq!(count(&|c| c.before.is_some() && c.after.is_none()), counts.deleted);
+    assert_eq!(count(&|c| c.before.is_some() && c.after.is_some()), counts.changed + linked);
+
     let undone = undo(&store, last_load(&store), false).unwrap();
     assert_eq!(
         (undone.removed, undone.changed, undone.brought_back, undone.kept),
