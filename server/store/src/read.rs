@@ -299,13 +299,16 @@ fn history(conn: &Connection, table: &Table, fid: Fid) -> Result<Vec<Version>> {
 }
 
 fn version(conn: &Connection, table: &Table, fid: Fid, revision: Revision, op: Op, feature: Option<Feature>) -> Result<Version> {
+    let (sealed_at, author, source, load): (String, Option<String>, String, Option<i64>) = conn
+        .prepare_cached("SELECT at, author, source, load_id FROM ct_rev WHERE rev=?1")?
+        .query_row([revision], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    // One revision may gather days of edits made while no server ran: each keeps its own time. Our own writes are dated as
+    // as-of dates them, by the moment they were sealed.
     let row_at: Option<String> = conn
         .prepare_cached("SELECT at FROM ct_change WHERE rev=?1 AND class=?2 AND fid<=?3 AND fid_to>=?3 ORDER BY seq DESC LIMIT 1")?
         .query_row((revision, table.no().0, fid), |row| row.get(0))
-        .optional()?;
-    let (rev_at, author, source, load): (String, Option<String>, String, Option<i64>) = conn
-        .prepare_cached("SELECT at, author, source, load_id FROM ct_rev WHERE rev=?1")?
-        .query_row([revision], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    let at = row_at.as_deref().unwrap_or(&rev_at).parse().ok();
+        .optional()?
+        .filter(|_| source == "outside");
+    let at = row_at.unwrap_or(sealed_at).parse().ok();
     Ok(Version { revision, at, author, source, load, op, feature })
 }
