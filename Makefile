@@ -70,7 +70,7 @@ test-install: ## Both commands from a bare Debian 12, in a chroot (root only; CO
 	@.build/packages.sh chroot
 	tests/install/chroot.sh
 
-bench: build ## Index and items page against PostGIS on the same machine, interleaved
+bench: build ## Index, items page and load against PostGIS on the same machine, interleaved
 	@.build/packages.sh bench
 	tests/peers/bench.sh
 

@@ -13,7 +13,7 @@ for purpose in "$@"; do
     viewer) wanted="$wanted gcc libc6-dev pkg-config libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0 libvulkan1 mesa-vulkan-drivers fonts-noto-cjk" ;;
     # Real clients: GDAL and QGIS, sqlite3, a browser.
     test) wanted="$wanted gdal-bin python3-gdal python3-shapely python3-pyproj python3-pyshp python3-qgis sqlite3 curl chromium fonts-noto-cjk" ;;
-    bench) wanted="$wanted postgresql-15 postgresql-15-postgis-3" ;;
+    bench) wanted="$wanted postgresql-15 postgresql-15-postgis-3 gdal-bin" ;;
     chroot) wanted="$wanted debootstrap" ;;
     *)
         echo "packages.sh: '$purpose' is not one of server web viewer test bench chroot" >&2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Index and items page beside PostGIS: starts a cluster of its own in a temporary folder, runs the comparison, stops the cluster.
-# Arguments go to the comparison (--rows, --rounds, --seed …; see --help). The figures also lie in bench.json of the target folder.
+# Index, items page and load beside PostGIS: starts a cluster of its own in a temporary folder, runs the comparison, stops the cluster.
+# Arguments go to the comparison (--part, --rows, --rounds, --seed …; see --help). The figures also lie in bench.json of the target folder.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -44,7 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("citytwin-viewer-pack", &[]),
     ("citytwin-tests", &[]),
     ("citytwin-faults", &["citytwin-model", "citytwin-store", "citytwin-live"]),
-    ("citytwin-peers", &["citytwin-model", "citytwin-index", "citytwin-store", "citytwin-wire"]),
+    ("citytwin-peers", &["citytwin-model", "citytwin-catalogue", "citytwin-index", "citytwin-store", "citytwin-wire"]),
 ];
 
 /// In one process they crash or drop each other's locks.

@@ -1,8 +1,14 @@
-//! Our index and items page beside PostGIS: the same rows, the same boxes, the same machine, turn by turn.
+//! Our index, items page and load beside PostGIS: the same rows, the same boxes, the same machine, turn by turn.
 //!
 //! Nothing here passes or fails by time. It fails when the two sides give different features.
 
+mod again;
+mod beside;
+mod command;
 mod heap;
+mod load;
+mod loaded;
+mod pipes;
 mod postgis;
 mod report;
 mod rows;
@@ -28,7 +34,7 @@ use std::time::Instant;
 #[global_allocator]
 static HEAP: heap::Counting = heap::Counting;
 
-/// Compare the index and the items page with PostGIS.
+/// Compare the index, the items page and the load with PostGIS.
 #[derive(Parser)]
 struct Args {
     /// Folder of the PostgreSQL server's unix socket
@@ -42,6 +48,12 @@ struct Args {
     /// Times that both sides take turns over all boxes
     #[arg(long, default_value_t = 11)]
     rounds: usize,
+    /// Times that both sides take turns loading each file
+    #[arg(long, default_value_t = 5)]
+    load_rounds: usize,
+    /// Only this part
+    #[arg(long)]
+    part: Option<Part>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Our server's program; without it pages are only compared inside this one
@@ -52,6 +64,14 @@ struct Args {
     report: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Part {
+    /// Boxes and pages
+    Reading,
+    /// Loads of files
+    Load,
+}
+
 const BOXES: usize = 200;
 const BOX_HITS: u64 = 400;
 const PAGE_BOXES: usize = 40;
@@ -60,7 +80,38 @@ const PAGE_LIMIT: usize = 1_000;
 const LIVE_EDITS: usize = 5_000;
 
 fn main() -> Result<()> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == beside::WORD) {
+        return beside::write_until_told(Path::new(&words.next().context("the store to write to")?));
+    }
     let args = Args::parse();
+    let mut report = json!({"rows": args.rows, "seed": args.seed, "cores": std::thread::available_parallelism()?.get()});
+    if args.part != Some(Part::Load) {
+        let mut reading = compare_reading(&args)?;
+        report.as_object_mut().expect("just made").append(&mut reading);
+    }
+    if args.part != Some(Part::Reading) {
+        report["load"] = compare_loads(&args)?;
+    }
+    if let Some(path) = &args.report {
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("figures: {}", path.display());
+    }
+    Ok(())
+}
+
+/// The whole command against `ogr2ogr`.
+fn compare_loads(args: &Args) -> Result<Value> {
+    let Some(program) = &args.server else {
+        println!("loads are not compared: no --server names our program");
+        return Ok(Value::Null);
+    };
+    let dir = Path::new(&args.socket).join("load");
+    let (rows, rounds, seed) = (args.rows, args.load_rounds, args.seed);
+    load::Loads { program, dir, socket: &args.socket, user: &args.user, rows, rounds, seed }.compare()
+}
+
+fn compare_reading(args: &Args) -> Result<serde_json::Map<String, Value>> {
     println!("making {} rows (seed {}) …", args.rows, args.seed);
     let before = heap::held();
     let features = rows::generate(args.rows, args.seed);
@@ -72,24 +123,20 @@ fn main() -> Result<()> {
     let (snapshot, features, build) = build_ours(features);
 
     let mut bench = Bench { rounds: args.rounds, figures: Vec::new() };
-    let checked = compare_boxes(&mut bench, &args, &snapshot, &features, &mut peer)?;
-    compare_pages(&mut bench, &args, &snapshot, &features, &mut peer)?;
+    let checked = compare_boxes(&mut bench, args, &snapshot, &features, &mut peer)?;
+    compare_pages(&mut bench, args, &snapshot, &features, &mut peer)?;
     let city = match &args.server {
-        Some(program) => compare_served(&mut bench, &args, program, &features, &mut peer)?,
+        Some(program) => compare_served(&mut bench, args, program, &features, &mut peer)?,
         None => Value::Null,
     };
-    if let Some(path) = &args.report {
-        let vertices: usize = features.iter().filter_map(|f| f.geometry.as_ref()).map(|g| g.vertex_count()).sum();
-        let report = json!({
-            "rows": args.rows, "vertices": vertices, "seed": args.seed, "peer": peer.version,
-            "cores": std::thread::available_parallelism()?.get(), "boxes_checked": checked,
-            "feature_bytes_per_row": feature_bytes, "build": {"ours": build, "city": city, "peer": peer.build.json()},
-            "comparisons": bench.figures,
-        });
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("figures: {}", path.display());
-    }
-    Ok(())
+    let vertices: usize = features.iter().filter_map(|f| f.geometry.as_ref()).map(|g| g.vertex_count()).sum();
+    let Value::Object(report) = json!({
+        "vertices": vertices, "peer": peer.version, "boxes_checked": checked, "feature_bytes_per_row": feature_bytes,
+        "build": {"ours": build, "city": city, "peer": peer.build.json()}, "comparisons": bench.figures,
+    }) else {
+        unreachable!("an object was written")
+    };
+    Ok(report)
 }
 
 /// Boxes of some hundred hits: numbers of the features. Returns how many boxes were held against each other.

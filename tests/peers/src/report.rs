@@ -20,19 +20,11 @@ pub struct Comparison {
 
 impl Comparison {
     pub fn lines(&self) -> String {
-        let row = |name: &str, spread: [f64; 3], unit: &str| {
-            format!("  {name:<44} {:>10.2} {:>10.2} {:>10.2} {unit}\n", spread[0], spread[1], spread[2])
-        };
         format!(
-            "{} (goal: {})\n  {:<44} {:>10} {:>10} {:>10}    ({} queries in each of {} rounds)\n{}{}{}",
+            "{} (goal: {})\n{}{}{}{}",
             self.what,
             self.goal,
-            "",
-            "min",
-            "median",
-            "max",
-            self.queries,
-            self.rounds.len(),
+            head(&format!("({} queries in each of {} rounds)", self.queries, self.rounds.len())),
             row(&format!("ours: {}", self.ours), self.spread(|r| r.ours_us), "µs"),
             row(&format!("peer: {}", self.peer), self.spread(|r| r.peer_us), "µs"),
             row("ratio peer/ours", self.spread(|r| r.peer_us / r.ours_us), "×"),
@@ -40,10 +32,7 @@ impl Comparison {
     }
 
     pub fn json(&self) -> Value {
-        let spread = |figure: fn(&Round) -> f64| {
-            let [min, median, max] = self.spread(figure);
-            json!({"min": min, "median": median, "max": max})
-        };
+        let spread = |figure: fn(&Round) -> f64| spread_json(self.spread(figure));
         json!({
             "what": self.what, "ours": self.ours, "peer": self.peer, "goal": self.goal, "queries": self.queries,
             "rounds": self.rounds.len(), "ours_us": spread(|r| r.ours_us), "peer_us": spread(|r| r.peer_us),
@@ -52,10 +41,27 @@ impl Comparison {
     }
 
     fn spread(&self, figure: impl Fn(&Round) -> f64) -> [f64; 3] {
-        let mut figures: Vec<f64> = self.rounds.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        [figures[0], median(&figures), figures[figures.len() - 1]]
+        spread(self.rounds.iter().map(figure).collect())
     }
+}
+
+/// Least, middle and greatest of figures, of which there is at least one.
+pub fn spread(mut figures: Vec<f64>) -> [f64; 3] {
+    figures.sort_by(f64::total_cmp);
+    [figures[0], median(&figures), figures[figures.len() - 1]]
+}
+
+pub fn spread_json([min, median, max]: [f64; 3]) -> Value {
+    json!({"min": min, "median": median, "max": max})
+}
+
+/// The line above the rows of a table.
+pub fn head(remark: &str) -> String {
+    format!("  {:<44} {:>10} {:>10} {:>10}    {remark}\n", "", "min", "median", "max")
+}
+
+pub fn row(name: &str, [min, median, max]: [f64; 3], unit: &str) -> String {
+    format!("  {name:<44} {min:>10.2} {median:>10.2} {max:>10.2} {unit}\n")
 }
 
 /// Of a sorted list that is not empty.

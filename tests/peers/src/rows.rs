@@ -11,10 +11,10 @@ use std::sync::Arc;
 pub const CLASS: ClassNo = ClassNo(10_000);
 pub const CLASS_ID: &str = "asset";
 pub const ORIGIN: LonLat = LonLat { lon: 116.0, lat: 30.0 };
-const MATERIALS: [&str; 5] = ["cast_iron", "ductile_iron", "steel", "pe", "pvc"];
+pub const MATERIALS: [&str; 5] = ["cast_iron", "ductile_iron", "steel", "pe", "pvc"];
 /// Metres per degree at 30° north: only the shape of the town hangs on it.
-const PER_DEGREE: (f64, f64) = (96_486.0, 110_853.0);
-const HALF_SIDE_M: f64 = 15_000.0;
+pub const PER_DEGREE: (f64, f64) = (96_486.0, 110_853.0);
+pub const HALF_SIDE_M: f64 = 15_000.0;
 
 /// splitmix64: the same numbers on every machine.
 pub struct Dice(u64);
@@ -41,7 +41,7 @@ impl Dice {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.share()
     }
 }
@@ -123,7 +123,7 @@ fn feature(fid: u32, dice: &mut Dice, quarters: &[(f64, f64)]) -> Feature {
 }
 
 /// Along a street: mostly straight, sometimes turning by a right angle.
-fn line(mut east: f64, mut north: f64, mut z: f64, dice: &mut Dice) -> Shape {
+pub fn line(mut east: f64, mut north: f64, mut z: f64, dice: &mut Dice) -> Shape {
     let mut heading = dice.below(4) as f64 * 0.5 * std::f64::consts::PI + dice.between(-0.1, 0.1);
     let mut vertices = vec![position(east, north, z)];
     for _ in 0..1 + dice.below(5) {
@@ -138,13 +138,13 @@ fn line(mut east: f64, mut north: f64, mut z: f64, dice: &mut Dice) -> Shape {
 }
 
 /// To a centimetre, as surveys deliver; both sides then write the same digits.
-fn position(east: f64, north: f64, z: f64) -> Position {
+pub fn position(east: f64, north: f64, z: f64) -> Position {
     let lon = rounded(ORIGIN.lon + east / PER_DEGREE.0, 1e7);
     let lat = rounded(ORIGIN.lat + north / PER_DEGREE.1, 1e7);
     Position::new(lon, lat, rounded(z, 100.0))
 }
 
-fn rounded(x: f64, steps: f64) -> f64 {
+pub fn rounded(x: f64, steps: f64) -> f64 {
     (x * steps).round() / steps
 }
 
