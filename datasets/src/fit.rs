@@ -22,6 +22,8 @@ pub struct Fit {
     class: Arc<Class>,
     layer: String,
     columns: Vec<Column>,
+    /// Attributes that a field fills.
+    filled: Arc<[bool]>,
     zone_minutes: i32,
 }
 
@@ -73,7 +75,7 @@ impl Fit {
                 }
             }
         }
-        Self { class: class.clone(), layer: header.name.clone(), columns, zone_minutes }
+        Self::of(header, class, columns, zone_minutes)
     }
 
     /// For a collection that was made from this very layer.
@@ -82,7 +84,12 @@ impl Fit {
         let mut attributes = schema.attributes.iter();
         let mut attribute = |f: &Field| if is_of_record(&f.name) { None } else { class.attribute_index(&attributes.next()?.id) };
         let columns = header.fields.iter().map(|f| Column { name: f.name.clone(), ty: f.ty, attribute: attribute(f) }).collect();
-        Self { class: class.clone(), layer: header.name.clone(), columns, zone_minutes }
+        Self::of(header, class, columns, zone_minutes)
+    }
+
+    fn of(header: &LayerHeader, class: &Arc<Class>, columns: Vec<Column>, zone_minutes: i32) -> Self {
+        let filled = (0..class.attributes.len()).map(|i| columns.iter().any(|c| c.attribute == Some(i))).collect();
+        Self { class: class.clone(), layer: header.name.clone(), columns, filled, zone_minutes }
     }
 
     pub fn class(&self) -> &Arc<Class> {
@@ -96,8 +103,12 @@ impl Fit {
 
     /// Ids of the attributes that no field fills.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
-        let filled = |i: usize| self.columns.iter().any(|c| c.attribute == Some(i));
-        self.class.attributes.iter().enumerate().filter(move |(i, _)| !filled(*i)).map(|(_, a)| a.id.as_str())
+        self.class.attributes.iter().zip(self.filled.iter()).filter(|(_, filled)| !**filled).map(|(a, _)| a.id.as_str())
+    }
+
+    /// Which attributes, by place, a field fills: of the others this layer says nothing.
+    pub fn filled(&self) -> &Arc<[bool]> {
+        &self.filled
     }
 
     pub fn fit(&self, raw: &RawFeature) -> Result<Fitted, Box<Skipped>> {

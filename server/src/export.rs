@@ -108,7 +108,7 @@ pub struct Args {
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let catalogue = catalogue_of(&args.city)?;
-    let store = patiently(lang, || Store::open(&args.city, &catalogue.classes))?;
+    let store = patiently(lang, &args.city, || Store::open(&args.city, &catalogue.classes))?;
     let job = Job::of(&args, lang, &store)?;
     let result = job.run(started);
     if job.interrupt.asked() && result.is_err() {

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -116,10 +117,35 @@ class City:
     def class_no(self, name):
         return self.sql("SELECT no FROM ct_class WHERE tbl=?", name)[0][0]
 
-    def start_load(self, *arguments):
-        """A load beside whatever else goes on; its words are read as they come."""
-        return subprocess.Popen([self.citytwin, "load", *map(str, arguments), "--city", self.folder],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def load(self, *arguments):
+        return run(self.citytwin, "load", *arguments, "--city", self.folder)
+
+
+class Running:
+    """A load beside whatever else goes on; what it says is kept as it comes."""
+
+    def __init__(self, city, *arguments):
+        self.process = subprocess.Popen([city.citytwin, "load", *map(str, arguments), "--city", city.folder],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said = ""
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
+
+    def listen(self):
+        for line in self.process.stdout:
+            self.said += line
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def wait_for(self, words):
+        wait_for(f"{words!r} said by the load", lambda: words in self.said, 30)
+
+    def end(self):
+        code = self.process.wait(120)
+        self.listener.join()
+        assert code == 0, f"the load ended with {code}: {self.said}"
+        return self.said
 
 
 class Qgis:
@@ -139,6 +165,12 @@ class Qgis:
         self.process.stderr.close()
 
     def do(self, verb, *arguments):
+        answer = self.attempt(verb, *arguments)
+        assert answer is not False, f"QGIS did not {verb} {arguments}"
+        return answer
+
+    def attempt(self, verb, *arguments):
+        """The same, where QGIS may say no: its answer is then false."""
         try:
             self.process.stdin.write(json.dumps([verb, *arguments]) + "\n")
             self.process.stdin.flush()
@@ -148,7 +180,7 @@ class Qgis:
         if not line:
             self.no_qgis()
         done, answer = json.loads(line)
-        assert done and answer is not False, f"QGIS, {verb} {arguments}: {answer}"
+        assert done, f"QGIS, {verb} {arguments}: {answer}"
         return answer
 
     def no_qgis(self):

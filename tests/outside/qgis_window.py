@@ -13,8 +13,8 @@ import sys
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
 try:
-    from qgis.core import (Qgis, QgsApplication, QgsFeature, QgsFeatureRequest, QgsGeometry, QgsTransactionGroup,
-                           QgsVectorLayer)
+    from qgis.core import (Qgis, QgsApplication, QgsFeature, QgsFeatureRequest, QgsGeometry, QgsProviderRegistry,
+                           QgsTransactionGroup, QgsVectorLayer)
 except ImportError as missing:
     print(f"PyQGIS is not installed ({missing})", file=sys.stderr)
     sys.exit(77)
@@ -30,6 +30,12 @@ class Window:
 
     def version(self):
         return Qgis.QGIS_VERSION
+
+    def tables(self):
+        """What QGIS lists below the file's connection. (The dialog after dropping the file on the map shows the store's own
+        tables too: for that, QGIS tells GDAL to list all there are.)"""
+        connection = QgsProviderRegistry.instance().providerMetadata("ogr").createConnection(self.path, {})
+        return [table.tableName() for table in connection.tables()]
 
     def fids(self):
         return sorted(feature.id() for feature in self.layer.getFeatures())

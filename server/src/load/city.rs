@@ -25,7 +25,7 @@ pub(super) struct City {
 impl City {
     pub fn at(dir: &Path, args: &Args, lang: Lang) -> anyhow::Result<Self> {
         let catalogue = catalogue_of(dir)?;
-        let store = if dir.join(STORE_FILE).exists() { Some(patiently(lang, || Store::open(dir, &catalogue.classes))?) } else { None };
+        let store = if dir.join(STORE_FILE).exists() { Some(patiently(lang, dir, || Store::open(dir, &catalogue.classes))?) } else { None };
         Ok(Self {
             dir: dir.to_owned(),
             store,

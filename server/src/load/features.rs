@@ -227,14 +227,15 @@ impl<'s> Session<'_, 's> {
         }
         self.begin(Some((&layer, &raw)))?;
         let load = self.load.as_mut().expect("just begun");
-        load.add(Record {
+        let record = Record {
             number: self.number,
             class: fit.class().no,
             geometry: fitted.geometry,
             attributes: fitted.attributes,
             other: fitted.other,
             source_id: fitted.source_id,
-        })?;
+        };
+        load.add_filled(record, Some(fit.filled().clone()))?;
         self.waiting.push_back((self.number, layer, raw));
         self.take_refused()?;
         while self.waiting.len() > KEPT {
@@ -283,8 +284,8 @@ impl<'s> Session<'_, 's> {
             author: author(),
             replace: args.replace,
         };
-        let mut load = patiently(task.lang, || store.begin_load(info.clone()))?;
-        let (mut teller, interrupt) = (Teller::new(task.lang), task.interrupt.clone());
+        let mut load = patiently(task.lang, store.dir(), || store.begin_load(info.clone()))?;
+        let (mut teller, interrupt) = (Teller::new(task.lang, store.dir()), task.interrupt.clone());
         load.on_wait(move |waited| {
             teller.waited(waited);
             !interrupt.asked()

@@ -108,7 +108,7 @@ impl Fits {
             let fields = header.fields.iter().filter(|f| !is_of_record(&f.name)).cloned().collect();
             let schema = own::OwnSchema::of(&LayerHeader { fields, ..header.clone() }, kind, &RESERVED);
             let class = match store {
-                Some(store) => patiently(task.lang, || store.own_collection(&name, &collection(header, &schema)))?,
+                Some(store) => patiently(task.lang, store.dir(), || store.own_collection(&name, &collection(header, &schema)))?,
                 None => Arc::new(schema.class(&name)),
             };
             fits.push(Fit::own(header, &schema, &class, zone_minutes));

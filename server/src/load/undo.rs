@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub(super) fn run(city: &Path, load: i64, keep_later: bool, lang: Lang) -> anyhow::Result<Outcome> {
     let store = Store::open(city, &classes::catalogue_of(city)?.classes)?;
-    let mut teller = Teller::new(lang);
+    let mut teller = Teller::new(lang, city);
     let undone = store.undo_load(load, keep_later, &author(), move |waited| {
         teller.waited(waited);
         true

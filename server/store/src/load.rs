@@ -53,6 +53,9 @@ pub struct Source {
     pub crs: Option<String>,
 }
 
+/// Which attributes, by place, the file has a column for; `None`: all.
+type Filled = Option<Arc<[bool]>>;
+
 /// One record of the file, in the class's terms. References as codes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -124,7 +127,7 @@ pub struct Load<'s> {
     source: i64,
     /// Locked while the load runs, so that others can tell a running one from one whose process is gone.
     _lock: FileLock,
-    queue: VecDeque<(Record, Said)>,
+    queue: VecDeque<(Record, Said, Filled)>,
     seen: BTreeMap<ClassNo, Fids>,
     /// Next ordinal of records that are alike and have neither code nor id.
     alike: HashMap<(ClassNo, Said), u32>,
@@ -261,6 +264,12 @@ impl Load<'_> {
 
     /// Adds a record. What is refused is counted and listed in [`Load::take_refused`]; it costs nothing else.
     pub fn add(&mut self, record: Record) -> Result<()> {
+        self.add_filled(record, None)
+    }
+
+    /// The same, of a file that has columns for the `filled` attributes only. Of the others it says nothing, so where the
+    /// feature is there already they stay as they are.
+    pub fn add_filled(&mut self, record: Record, filled: Filled) -> Result<()> {
         let table = match self.tables.get(record.class) {
             Ok(table) => table,
             Err(_) => {
@@ -274,7 +283,7 @@ impl Load<'_> {
             return Ok(());
         }
         let said = said(table, &record);
-        self.queue.push_back((record, said));
+        self.queue.push_back((record, said, filled));
         if self.queue.len() >= QUEUE {
             self.land()?;
         }
@@ -328,9 +337,9 @@ impl Load<'_> {
             // Inserted rows are noted by range, below, instead of one by one by the trigger.
             conn.prepare_cached("UPDATE ct_head SET bulk=1")?.execute([])?;
             let rev = sealed(conn)? + 1;
-            for (record, said) in &self.queue {
+            for (record, said, filled) in &self.queue {
                 let table = tables.get(record.class)?;
-                let fate = load_one(conn, &tables, table, record, said, self.id, self.source, rev, &self.seen, &mut self.alike)?;
+                let fate = load_one(conn, &tables, table, record, said, filled.as_deref(), self.id, self.source, rev, &self.seen, &mut self.alike)?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
                     debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");
@@ -371,7 +380,7 @@ impl Load<'_> {
             *counts = counted(*counts, std::slice::from_ref(it));
         }
         for Landed { fate, .. } in landed {
-            let (record, _) = self.queue.pop_front().expect("one fate per record");
+            let (record, ..) = self.queue.pop_front().expect("one fate per record");
             if let Fate::Refused(refusal) = fate {
                 self.refused.push(Refused { number: record.number, refusal });
             }
@@ -382,7 +391,7 @@ impl Load<'_> {
     /// The classes that many waiting records belong to.
     fn classes_of_many(&self) -> Vec<ClassNo> {
         let mut counts: BTreeMap<ClassNo, usize> = BTreeMap::new();
-        self.queue.iter().for_each(|(record, _)| *counts.entry(record.class).or_default() += 1);
+        self.queue.iter().for_each(|(record, ..)| *counts.entry(record.class).or_default() += 1);
         counts.into_iter().filter(|(_, count)| *count >= indexing::MANY).map(|(class, _)| class).collect()
     }
 

@@ -34,6 +34,7 @@ pub(super) fn load_one(
     table: &Table,
     record: &Record,
     said: &Said,
+    filled: Option<&[bool]>,
     load: i64,
     source: i64,
     rev: Revision,
@@ -83,8 +84,8 @@ pub(super) fn load_one(
         if last.as_deref() == Some(&said[..]) {
             return Ok(Fate::Unchanged(fid));
         }
-        let row = row(conn, tables, table, record, source)?;
-        let stored = compare(conn, table, fid, &row.values)?;
+        let mut row = row(conn, tables, table, record, source)?;
+        let stored = compare(conn, table, fid, filled, &mut row.values)?;
         match stored {
             Stored::AsIs => {}
             Stored::HereAsIs => row.update_rest(conn, fid)?,
@@ -147,15 +148,25 @@ enum Stored {
     Otherwise,
 }
 
-fn compare(conn: &Connection, table: &Table, fid: Fid, values: &[Sql]) -> Result<Stored> {
+/// Compares after taking over what the file has no column for: it stays as the city has it.
+fn compare(conn: &Connection, table: &Table, fid: Fid, filled: Option<&[bool]>, values: &mut [Sql]) -> Result<Stored> {
+    let first = usize::from(table.has_geometry);
+    let is_said = |i: usize| match (filled, i.checked_sub(first)) {
+        (Some(filled), Some(attribute)) => filled.get(attribute).copied().unwrap_or(true),
+        _ => true,
+    };
     let mut statement = conn.prepare_cached(&format!("SELECT {} FROM {} t WHERE fid=?1", table.selected("t"), table.name))?;
     let mut rows = statement.query([fid])?;
     let Some(row) = rows.next()? else { return Ok(Stored::Otherwise) };
     let mut differs = Vec::new();
-    for (i, value) in values.iter().enumerate() {
+    for (i, value) in values.iter_mut().enumerate() {
         let stored: Sql = row.get(i)?;
+        if !is_said(i) {
+            *value = stored;
+            continue;
+        }
         // Another program may have written the same geometry with other bytes.
-        let same = match (&stored, value) {
+        let same = match (&stored, &*value) {
             (Sql::Blob(a), Sql::Blob(b)) => a == b || matches!((blob::read(a), blob::read(b)), (Ok(a), Ok(b)) if a == b),
             (a, b) => a == b,
         };

@@ -50,6 +50,32 @@ fn the_same_file_loaded_again_changes_nothing() {
     assert_eq!(store.loads().unwrap().iter().map(|l| l.revisions.is_some()).collect::<Vec<_>>(), [false, true]);
 }
 
+/// Somebody adds in the city what the survey has no column for; the next survey leaves it, and takes back only its own.
+#[test]
+fn what_a_file_has_no_column_for_stays_as_the_city_has_it() {
+    let (_dir, store) = new_city();
+    let survey = |dn: i64, filled: &[bool]| {
+        let mut load = store.begin_load(info("survey")).unwrap();
+        load.add_filled(record(1, HYDRANT, "H-1".into(), dn), Some(filled.into())).unwrap();
+        load.finish().unwrap()
+    };
+    survey(100, &[true, false, true]);
+    let made = all(&store).remove(0);
+    let mut attributes = made.attributes.clone();
+    attributes[1] = "corner of the market".into();
+    let edit = |attributes| Edit::Replace { id: made.id, if_match: None, geometry: made.geometry.clone(), attributes, other: None };
+    store.write("gis", "api", &[edit(attributes)]).unwrap();
+    let told = |store: &Store| store.feature(made.id).unwrap().unwrap().attributes;
+    let summary = survey(150, &[true, false, true]);
+    assert_eq!(summary.counts, Counts { changed: 1, ..Counts::default() });
+    assert_eq!(told(&store), ["H-1".into(), "corner of the market".into(), Value::Int(150)]);
+    store.undo_load(summary.id, false, "gis", |_| true).unwrap();
+    assert_eq!(told(&store), ["H-1".into(), "corner of the market".into(), Value::Int(100)]);
+    // A column that is there and empty does say something.
+    assert_eq!(survey(200, &[true, true, true]).counts.changed, 1);
+    assert_eq!(told(&store), ["H-1".into(), Value::Null, Value::Int(200)]);
+}
+
 #[test]
 fn a_newer_file_changes_what_differs_and_counts_what_is_gone() {
     let (_dir, store) = new_city();

@@ -1,0 +1,65 @@
+//! Which program holds the store's write lock, so that who waits can be told for whom.
+//!
+//! The kernel lists who has locked which bytes of which file; SQLite locks one known byte for writing.
+
+use crate::store::FILE;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// In the file beside the log that all writers share.
+const LOG_WRITE_BYTE: u64 = 120;
+/// In the database itself, without a log: PENDING and RESERVED, then the SHARED range.
+const PLAIN_BYTES: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
+
+/// A program that writes to a city.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// As the system knows it, such as `qgis.bin`; cut to 15 bytes there.
+    pub program: String,
+    pub pid: u32,
+}
+
+/// Another process that holds the write lock of the city in `dir` now. `None` when there is none, or the system does not say.
+pub fn write_lock_holder(dir: &Path) -> Option<Holder> {
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let inode = |name: &str| std::fs::metadata(dir.join(name)).ok().map(|there| there.ino());
+    let pid = holder_among(&locks, inode(&format!("{FILE}-shm")), inode(FILE), std::process::id())?;
+    let program = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(Holder { program: program.trim().to_owned(), pid })
+}
+
+/// Looks through lines such as `1: POSIX  ADVISORY  WRITE 4711 fe:00:131842 120 120`.
+fn holder_among(locks: &str, shared: Option<u64>, plain: Option<u64>, own: u32) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // One that waits for a lock has an arrow before its kind; it holds nothing.
+        let [_, "POSIX" | "OFDLCK", _, "WRITE", pid, file, from, _] = words[..] else { return None };
+        let (pid, from): (u32, u64) = (pid.parse().ok()?, from.parse().ok()?);
+        let inode: u64 = file.rsplit(':').next()?.parse().ok()?;
+        let ours = (shared == Some(inode) && from == LOG_WRITE_BYTE) || (plain == Some(inode) && PLAIN_BYTES.contains(&from));
+        (ours && pid != own).then_some(pid)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCKS: &str = "\
+1: POSIX  ADVISORY  READ 300 fe:00:77 123 123
+2: -> POSIX  ADVISORY  WRITE 301 fe:00:77 120 120
+3: FLOCK  ADVISORY  WRITE 302 fe:00:77 0 EOF
+4: POSIX  ADVISORY  WRITE 303 fe:00:77 120 120
+5: POSIX  ADVISORY  WRITE 304 fe:00:78 1073741825 1073741825
+6: POSIX  ADVISORY  WRITE -1 fe:00:79 120 120
+";
+
+    #[test]
+    fn who_writes_is_told_from_who_reads_or_waits() {
+        assert_eq!(holder_among(LOCKS, Some(77), Some(76), 1), Some(303));
+        assert_eq!(holder_among(LOCKS, Some(76), Some(78), 1), Some(304));
+        assert_eq!(holder_among(LOCKS, Some(77), Some(76), 303), None, "not ourselves");
+        assert_eq!(holder_among(LOCKS, Some(79), Some(76), 1), None, "the system does not say who");
+        assert_eq!(holder_among("", Some(77), Some(78), 1), None);
+    }
+}
