@@ -1,5 +1,5 @@
 #!/bin/bash
-# Real clients on the real server: makes and loads a demo city, serves it, and runs ogrinfo, sqlite3, curl,
+# Real clients on the real server: makes and loads a demo city, serves it, and runs ogrinfo, QGIS, sqlite3, curl,
 # gltf-validator, CesiumJS and a browser against it.
 #
 #     tests/clients.sh BIN_DIR [OUT_DIR]
@@ -52,6 +52,13 @@ readme_hydrants() { [[ $(readme "curl 'http" 2>/dev/null) == *'"hydrant.'* ]]; }
 readme_reading() { [[ $(readme 'curl -H "Auth' 2>/dev/null) == *'"accepted":1'* ]]; }
 check "the README's curl reads hydrants" readme_hydrants
 check "the README's reading is taken" readme_reading
+
+# Other programs on a city's store, each check on a city of its own.
+"$bin/citytwin" backup --city "$city" --to "$work/backup" >/dev/null
+outside() { PYTHONDONTWRITEBYTECODE=1 python3 "$tests/outside/$1.py" "$bin" "$work/backup" "$work"; }
+check "what QGIS, GDAL and sqlite3 edit is served, on the feed and in the history" outside edits
+check "a load beside an edit session of QGIS: both go through, nothing is lost" outside beside_load
+check "the store stays a valid GeoPackage, and lists its classes and nothing else" outside valid
 
 "$tests/../.build/npm.sh" "$tests/tiles3d"
 check "every glb passes gltf-validator" node "$tests/tiles3d/validate.mjs" "$url"

@@ -339,7 +339,19 @@ impl Load<'_> {
             let rev = sealed(conn)? + 1;
             for (record, said, filled) in &self.queue {
                 let table = tables.get(record.class)?;
-                let fate = load_one(conn, &tables, table, record, said, filled.as_deref(), self.id, self.source, rev, &self.seen, &mut self.alike)?;
+                let fate = load_one(
+                    conn,
+                    &tables,
+                    table,
+                    record,
+                    said,
+                    filled.as_deref(),
+                    self.id,
+                    self.source,
+                    rev,
+                    &self.seen,
+                    &mut self.alike,
+                )?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
                     debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");
