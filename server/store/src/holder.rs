@@ -3,13 +3,17 @@
 //! The kernel lists who has locked which bytes of which file; SQLite locks one known byte for writing.
 
 use crate::store::FILE;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// In the file beside the log that all writers share.
 const LOG_WRITE_BYTE: u64 = 120;
 /// In the database itself, without a log: PENDING and RESERVED, then the SHARED range.
 const PLAIN_BYTES: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
+const LOOKS: u32 = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A program that writes to a city.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +25,29 @@ pub struct Holder {
 
 /// Another process that holds the write lock of the city in `dir` now. `None` when there is none, or the system does not say.
 pub fn write_lock_holder(dir: &Path) -> Option<Holder> {
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let inode = |name: &str| std::fs::metadata(dir.join(name)).ok().map(|there| there.ino());
-    let pid = holder_among(&locks, inode(&format!("{FILE}-shm")), inode(FILE), std::process::id())?;
+    let (shared, plain) = (inode(&format!("{FILE}-shm")), inode(FILE));
+    let pid = (0..LOOKS).find_map(|look| {
+        if look > 0 {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        holder_among(&list_of_locks()?, shared, plain, std::process::id())
+    })?;
     let program = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(Holder { program: program.trim().to_owned(), pid })
+}
+
+/// The kernel hands the list out by the page, and counts lines from page to page: where programs lock and unlock meanwhile,
+/// as all that wait do, one may be passed over. So it is read in large pieces, and looked at again.
+fn list_of_locks() -> Option<String> {
+    let mut file = std::fs::File::open("/proc/locks").ok()?;
+    let (mut list, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut piece).ok()? {
+            0 => return Some(String::from_utf8_lossy(&list).into_owned()),
+            n => list.extend_from_slice(&piece[..n]),
+        }
+    }
 }
 
 /// Looks through lines such as `1: POSIX  ADVISORY  WRITE 4711 fe:00:131842 120 120`.
