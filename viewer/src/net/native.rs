@@ -4,7 +4,7 @@ use super::{MAX_BODY, Outcome, Ticket, Work, finish};
 use bevy::prelude::Resource;
 use std::collections::{HashSet, VecDeque};
 use std::net::TcpStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, stream::MaybeTlsStream};
 
 const THREADS: usize = 6;
+/// Messages heard and not yet looked at. A viewer that is behind by so many stops reading; the server then sends it
+/// what is, not every step to it.
+const HEARD_AHEAD: usize = 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 struct Job {
@@ -112,7 +115,7 @@ impl Client {
 
     /// Opens the live socket and keeps it open.
     pub fn open_live(&mut self) {
-        let (tell, heard) = channel();
+        let (tell, heard) = sync_channel(HEARD_AHEAD);
         let (say, to_say) = channel();
         let url = format!("{}/live", self.server.replacen("http://", "ws://", 1));
         let key = self.key.clone();
@@ -167,7 +170,7 @@ fn perform(agent: &ureq::Agent, server: &str, key: Option<&str>, lang: &str, job
 }
 
 /// Reconnects with growing patience. Reading waits at most a fifth of a second, so that what is to be said gets out.
-fn keep_live(url: &str, key: Option<&str>, tell: &Sender<LiveEvent>, to_say: &Receiver<String>) {
+fn keep_live(url: &str, key: Option<&str>, tell: &SyncSender<LiveEvent>, to_say: &Receiver<String>) {
     let mut patience = Duration::from_millis(250);
     loop {
         if let Ok(mut socket) = connect(url, key) {
