@@ -1,6 +1,7 @@
 //! `citytwin demo`: writes the demo city as a plain GeoPackage, and beside it its terrain, script, settings and truth.
 
 use crate::cli::Outcome;
+use crate::load::progress::Progress;
 use anyhow::Context;
 use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
@@ -19,21 +20,22 @@ use std::time::Instant;
 ///
 /// All of it is made up and labelled so (模拟数据). The same size and seed give the same city on every machine.
 /// Written are FILE.gpkg (one layer per class, EPSG:4490, heights in metres), and beside it
-///   FILE.dem.tif      the terrain, a GeoTIFF of about 10 m
+///   FILE.dem.tif      the terrain, a GeoTIFF of about 10 m (20 m for the metropolis)
 ///   FILE.city.toml    name, division code, origin and height datum, for the city that `load` makes of it
 ///   FILE.script.json  the incidents that `serve --simulate` plays
 ///   FILE.truth.json   what was planted and which analysis must find it, for tests
-/// Files of these names are replaced.
+/// Files of these names are replaced. A large city is written as it is made: it takes disk, not memory.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Example:
-  citytwin demo --size village --seed 1 --out shifan.gpkg
+  citytwin demo --size town --seed 1 --out shifan.gpkg
   citytwin load shifan.gpkg --city shifan"
 )]
 pub struct Args {
-    /// How large: village (about 10 000 features on 1.6 × 1.2 km)
+    /// How large: village (about 10 000 features on 1.6 × 1.2 km), town (100 000 on 4.8 × 3.6 km),
+    /// city (1 million on 14 × 13 km) or metropolis (10 million on 50 × 40 km)
     #[arg(long, value_name = "SIZE", default_value_t = Size::Village)]
     size: Size,
     /// Which of the cities of this size; any number
@@ -46,7 +48,8 @@ pub struct Args {
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let summary = write(&args.out, args.size, args.seed).with_context(|| args.out.display().to_string())?;
+    let progress = Progress::of(lang, "demo.progress");
+    let summary = write(&args.out, args.size, args.seed, Some((progress, lang))).with_context(|| args.out.display().to_string())?;
     let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
     let values: [(&str, &dyn std::fmt::Display); 4] =
         [("file", &args.out.display()), ("features", &summary.total()), ("classes", &summary.counts.len()), ("seconds", &seconds)];
@@ -60,13 +63,21 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
 }
 
 /// The city's file appears under its name last: whoever sees it finds the others beside it.
-fn write(out: &Path, size: Size, seed: u64) -> anyhow::Result<Summary> {
-    let mut sink = Layers { writer: Writer::create(out)?, layers: BTreeMap::new() };
+fn write(out: &Path, size: Size, seed: u64, told: Option<(Progress, Lang)>) -> anyhow::Result<Summary> {
+    let started = Instant::now();
+    let (progress, lang) = told.unzip();
+    let mut sink = Layers { writer: Writer::create(out)?, layers: BTreeMap::new(), progress, features: 0 };
+    // Until the first quarter is made, nobody knows how many features there will be.
+    sink.expect(None);
     // Layers stand in the order of the catalogue.
     for class in Catalogue::builtin().classes.iter().filter(|class| citytwin_demo::CLASSES.contains(&class.id.as_str())) {
         sink.layers.insert(class.no, sink.writer.layer(class, true)?);
     }
     let summary = generate(size, seed, &mut sink).map_err(|error| anyhow::anyhow!(error))?;
+    if let (Some(progress), Some(lang)) = (sink.progress.take(), lang) {
+        let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
+        progress.line(&say(lang, "demo.indexing", &[("features", &summary.total()), ("seconds", &seconds)]));
+    }
     let beside = |ending: &str| out.with_extension(ending);
     put(&beside("dem.tif"), |file| summary.write_dem(file))?;
     put(&beside("city.toml"), |file| file.write_all(summary.city_toml().as_bytes()))?;
@@ -99,6 +110,17 @@ fn gpkg_path(text: &str) -> Result<PathBuf, String> {
 struct Layers {
     writer: Writer,
     layers: BTreeMap<ClassNo, LayerNo>,
+    progress: Option<Progress>,
+    features: u64,
+}
+
+impl Layers {
+    /// So many features are still to come.
+    fn expect(&mut self, features: Option<u64>) {
+        if let Some(progress) = &mut self.progress {
+            progress.layer("demo", features);
+        }
+    }
 }
 
 impl Sink for Layers {
@@ -111,7 +133,18 @@ impl Sink for Layers {
                 layer
             }
         };
-        Ok(self.writer.add(layer, geometry.as_ref(), &attributes)?)
+        self.writer.add(layer, geometry.as_ref(), &attributes)?;
+        self.features += 1;
+        if let Some(progress) = &mut self.progress {
+            progress.step();
+        }
+        Ok(())
+    }
+
+    /// Quarters are about alike.
+    fn made(&mut self, quarters: usize, of: usize) {
+        let each = self.features / quarters.max(1) as u64;
+        self.expect(Some(each * (of - quarters) as u64));
     }
 }
 
@@ -124,7 +157,7 @@ mod tests {
     fn a_city_is_written_with_its_companions_and_nothing_half_done_stays() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("shifan.gpkg");
-        let summary = write(&out, Size::Village, 1).unwrap();
+        let summary = write(&out, Size::Village, 1, None).unwrap();
         let mut names: Vec<String> =
             std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -137,13 +170,13 @@ mod tests {
         assert_eq!(citytwin_demo::Script::from_json(&script).unwrap(), summary.script);
         // Again, over itself.
         let first = std::fs::read(dir.path().join("shifan.dem.tif")).unwrap();
-        write(&out, Size::Village, 1).unwrap();
+        write(&out, Size::Village, 1, None).unwrap();
         assert_eq!(std::fs::read(dir.path().join("shifan.dem.tif")).unwrap(), first);
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = write(Path::new("/nowhere/at/all/a.gpkg"), Size::Village, 1).unwrap_err();
+        let error = write(Path::new("/nowhere/at/all/a.gpkg"), Size::Village, 1, None).unwrap_err();
         assert!(format!("{error:#}").contains("a.gpkg"), "{error:#}");
     }
 

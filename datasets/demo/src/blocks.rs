@@ -1,9 +1,11 @@
 //! What stands on a block: estates, old streets, halls, schools, parks. Pure: a block and chance in, footprints out.
 
+use crate::admin::Character;
 use crate::ground::Lattice;
-use crate::layout::{Block, District, Layout, Way};
 use crate::plan::{Plan, Rectangle, along, line_length};
+use crate::quarter::Quarter;
 use crate::random::Random;
+use crate::streets::{Block, Way};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
@@ -53,42 +55,54 @@ pub const SETBACK_M: f64 = 3.0;
 /// Nobody builds on the hill's foot.
 pub const HILL_MARGIN_M: f64 = 12.0;
 
-/// Decides what a block is for. A few have their place in the town; the rest follow their district.
-pub fn purpose(layout: &Layout, block: &Block) -> Use {
-    let (main, bank, row) = (layout.main_column, layout.south_bank, layout.main_row);
-    let holds = |i: usize, j: usize| (block.west..block.east).contains(&i) && (block.south..block.north).contains(&j);
+/// Decides what a block is for. A few have their place in the quarter; the rest follow their community's character.
+pub fn purpose(quarter: &Quarter, block: &Block) -> Use {
+    let (main, bank, row) = (quarter.main_column, quarter.south_bank, quarter.main_row);
+    // How many quarters of ten have it; the middle one has them all.
     let special = [
-        ((main, row - 2), Use::FireStation),
-        ((main, row), Use::Government),
-        ((main - 1, row - 1), Use::Square),
-        ((main - 3, row - 2), Use::School),
-        ((main + 1, row), Use::Hospital),
-        ((main + 2, row - 2), Use::Park),
-        ((main - 1, row), Use::Commercial),
-        ((main, row - 1), Use::Commercial),
-        ((main - 2, row + 2), Use::School),
-        ((main - 4, bank - 2), Use::Park),
-        ((main - 2, bank - 1), Use::School),
-        ((main, bank - 1), Use::Commercial),
-        ((1, row + 1), Use::Park),
+        ((main, row - 2), Use::FireStation, 5),
+        ((main, row), Use::Government, 10),
+        ((main - 1, row - 1), Use::Square, 3),
+        ((main - 3, row - 2), Use::School, 8),
+        ((main + 1, row), Use::Hospital, 4),
+        ((main + 2, row - 2), Use::Park, 6),
+        ((main - 1, row), Use::Commercial, 7),
+        ((main, row - 1), Use::Commercial, 8),
+        ((main - 2, row + 2), Use::School, 5),
+        ((main - 4, bank - 2), Use::Park, 4),
+        ((main - 2, bank - 1), Use::School, 7),
+        ((main, bank - 1), Use::Commercial, 7),
+        ((quarter.i0 + 1, row + 1), Use::Park, 4),
     ];
-    if let Some((_, purpose)) = special.iter().find(|((i, j), _)| holds(*i, *j)) {
+    let has = |k: usize, purpose: Use, of_ten: i64| match purpose {
+        // Every second quarter, like the squares of a chessboard.
+        Use::FireStation => {
+            (quarter.a + quarter.b) % 2 == quarter.frame.extent.middle().0.wrapping_add(quarter.frame.extent.middle().1) % 2
+        }
+        _ => {
+            quarter.is_middle()
+                || Random::of(quarter.frame.seed, "special", quarter.frame.serial(quarter.a, quarter.b) as i64, k as i64).whole(1, 10)
+                    <= of_ten
+        }
+    };
+    let placed = special.iter().enumerate().find(|(k, ((i, j), purpose, of_ten))| block.holds(*i, *j) && has(*k, *purpose, *of_ten));
+    if let Some((_, (_, purpose, _))) = placed {
         return *purpose;
     }
-    let mut random = Random::of(layout.seed, "block use", block.west as i64, block.south as i64);
-    random.weighted(match layout.district(layout.block_centre(block)) {
-        District::OldTown => &[(Use::OldStreets, 0.72), (Use::Estate, 0.18), (Use::Commercial, 0.10)],
-        District::North => &[(Use::Estate, 0.60), (Use::OldStreets, 0.25), (Use::Houses, 0.15)],
-        District::West => &[(Use::Houses, 0.68), (Use::Estate, 0.22), (Use::OldStreets, 0.10)],
-        District::NewTown => &[(Use::Towers, 0.55), (Use::Estate, 0.30), (Use::Commercial, 0.15)],
-        District::SouthBank => &[(Use::Estate, 0.48), (Use::Houses, 0.40), (Use::Commercial, 0.12)],
-        District::Industry => &[(Use::Factory, 0.78), (Use::Estate, 0.22)],
+    let mut random = Random::of(quarter.frame.seed, "block use", block.west as i64, block.south as i64);
+    random.weighted(match quarter.character(quarter.part(quarter.block_centre(block))) {
+        Character::OldTown => &[(Use::OldStreets, 0.72), (Use::Estate, 0.18), (Use::Commercial, 0.10)],
+        Character::Estates => &[(Use::Estate, 0.60), (Use::OldStreets, 0.25), (Use::Houses, 0.15)],
+        Character::Houses => &[(Use::Houses, 0.68), (Use::Estate, 0.22), (Use::OldStreets, 0.10)],
+        Character::NewTown => &[(Use::Towers, 0.55), (Use::Estate, 0.30), (Use::Commercial, 0.15)],
+        Character::Suburb => &[(Use::Estate, 0.48), (Use::Houses, 0.40), (Use::Commercial, 0.12)],
+        Character::Industry => &[(Use::Factory, 0.78), (Use::Estate, 0.22)],
     })
 }
 
 /// Footprints that fit the block: inside its red lines, apart from each other, off the hill.
-pub fn fill(layout: &Layout, block: &Block, purpose: Use, name: &str) -> Vec<House> {
-    let mut site = Site::new(layout, block, name);
+pub fn fill(quarter: &Quarter, block: &Block, purpose: Use, name: &str) -> Vec<House> {
+    let mut site = Site::new(quarter, block, name);
     match purpose {
         Use::OldStreets => site.old_streets(),
         Use::Estate => site.estate(),
@@ -128,7 +142,7 @@ const GOVERNMENT: [Placed; 3] = [
 const PAVILION: [Placed; 1] = [(0.72, 0.70, 8.0, 8.0, 1, 4.5, "culture", "游客服务亭")];
 
 struct Site<'a> {
-    layout: &'a Layout,
+    quarter: &'a Quarter<'a>,
     /// Inside the setback.
     yard: Vec<Plan>,
     sides: [Vec<Plan>; 4],
@@ -166,24 +180,24 @@ struct Pattern {
 }
 
 impl<'a> Site<'a> {
-    fn new(layout: &'a Layout, block: &Block, name: &'a str) -> Self {
-        let yard = layout.outline(block, SETBACK_M);
-        let centre_at = layout.block_centre(block);
-        let axis = layout.direction(centre_at, Way::East);
-        let sides = layout.sides(block, SETBACK_M);
+    fn new(quarter: &'a Quarter<'a>, block: &Block, name: &'a str) -> Self {
+        let yard = quarter.outline(block, SETBACK_M);
+        let centre_at = quarter.block_centre(block);
+        let axis = quarter.direction(centre_at, Way::East);
+        let sides = quarter.sides(block, SETBACK_M);
         let middle = |side: usize| along(&sides[side], line_length(&sides[side]) / 2.0).0;
         let centre = middle(0).toward(middle(2), 0.5);
         let half = (middle(3).distance(middle(1)) / 2.0, middle(0).distance(middle(2)) / 2.0);
-        let random = Random::of(layout.seed, "block", block.west as i64, block.south as i64);
-        Self { layout, yard, sides, centre, axis, half, taken: Taken::default(), random, name, houses: vec![] }
+        let random = Random::of(quarter.frame.seed, "block", block.west as i64, block.south as i64);
+        Self { quarter, yard, sides, centre, axis, half, taken: Taken::default(), random, name, houses: vec![] }
     }
 
     /// Takes a house if it fits; `gap_m` from every other.
     fn take(&mut self, house: House, gap_m: f64) -> bool {
-        let at: Lattice = self.layout.ground.lattice(house.footprint.centre);
+        let at: Lattice = self.quarter.ground().lattice(house.footprint.centre);
         let reach = (house.footprint.length + house.footprint.depth) / 2.0;
         let fits = house.footprint.is_inside(&self.yard)
-            && !self.layout.ground.is_on_hill(at, HILL_MARGIN_M + reach)
+            && !self.quarter.ground().is_on_hill(at, HILL_MARGIN_M + reach)
             && !self.houses.iter().any(|other| other.footprint.is_near(&house.footprint, gap_m));
         if fits {
             self.houses.push(house);

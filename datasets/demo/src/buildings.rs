@@ -1,19 +1,21 @@
 //! Buildings, their addresses and who lives in them.
 
 use crate::SinkError;
+use crate::admin::Residents;
 use crate::blocks::{self, House, Side, Use};
 use crate::emit::{Emitter, Row};
-use crate::layout::{Block, District, Edge, Layout, Node, Way};
-use crate::names;
+use crate::frame::Role;
+use crate::names::{self, Kind, Name, stem};
 use crate::plan::{Plan, Rectangle};
+use crate::quarter::Quarter;
 use crate::random::Random;
-use crate::roads::Roads;
+use crate::seams::Seams;
 use crate::stock;
-use std::collections::BTreeMap;
+use crate::streets::{Block, Edge, Node, Way};
 
 #[derive(Debug, Default)]
 pub struct Buildings {
-    pub residents: BTreeMap<District, i64>,
+    pub residents: Residents,
     pub fire_station: Option<Station>,
     /// Parks and squares, to be planted by the next room.
     pub green: Vec<(Block, Use)>,
@@ -26,55 +28,57 @@ pub struct Station {
     pub yard: Plan,
 }
 
-pub fn emit(layout: &Layout, roads: &Roads, out: &mut Emitter) -> Result<Buildings, SinkError> {
-    let mut town = Buildings::default();
-    let mut random = Random::of(layout.seed, "names", 0, 0);
-    let mut pools = Pools::new(&mut random);
-    for block in &layout.blocks {
-        let purpose = blocks::purpose(layout, block);
-        if layout.ground.is_on_hill(layout.block_centre(block), 20.0) {
+pub fn emit(quarter: &Quarter, seams: &Seams, out: &mut Emitter) -> Result<Buildings, SinkError> {
+    let mut town =
+        Buildings { residents: Residents { by_block: vec![0; quarter.blocks.len()], ..Residents::default() }, ..Buildings::default() };
+    let mut named = Named { quarter, estates: 0, works: 0, schools: 0 };
+    for (k, block) in quarter.blocks.iter().enumerate() {
+        let purpose = blocks::purpose(quarter, block);
+        if quarter.ground().is_on_hill(quarter.block_centre(block), 20.0) {
             continue;
         }
         if matches!(purpose, Use::Park | Use::Square) {
             town.green.push((*block, purpose));
         }
-        let name = pools.name(purpose);
-        for house in blocks::fill(layout, block, purpose, &name) {
-            let code = building(layout, block, &house, &mut town.residents, out)?;
+        let name = named.name(purpose);
+        let part = quarter.part(quarter.block_centre(block));
+        let community = quarter.community_code(part);
+        for (n, house) in blocks::fill(quarter, block, purpose, &name).into_iter().enumerate() {
+            let (code, people) = building(quarter, block, &house, n, &community, out)?;
+            *town.residents.by_part.entry(part).or_insert(0) += people;
+            town.residents.by_block[k] += people;
             if purpose == Use::FireStation && town.fire_station.is_none() {
                 let Rectangle { centre, axis, depth, .. } = house.footprint;
                 town.fire_station = Some(Station { building: code.clone(), yard: centre - axis.left() * (depth / 2.0 + 6.0) });
             }
             if let Some(side) = house.faces {
-                address(layout, block, roads, &house, side, &code, out)?;
+                address(quarter, block, seams, &house, side, &code, out)?;
             }
         }
     }
     Ok(town)
 }
 
-pub fn district_code(district: District) -> String {
-    format!("990100{:03}", district as usize + 1)
-}
-
+/// Returns its code and how many live in it.
 fn building(
-    layout: &Layout,
+    quarter: &Quarter,
     block: &Block,
     house: &House,
-    residents: &mut BTreeMap<District, i64>,
+    n: usize,
+    community: &str,
     out: &mut Emitter,
-) -> Result<String, SinkError> {
-    let district = layout.district(layout.ground.lattice(house.footprint.centre));
+) -> Result<(String, i64), SinkError> {
+    let seed = quarter.frame.seed;
     let code = out.code("JZ");
-    let mut random = Random::of(layout.seed, "house", code[3..].parse().unwrap_or(0), 0);
-    let (from, to) = stock::built_between(district);
+    let key = (block.west * 100_000 + block.south) as i64;
+    let mut random = Random::of(seed, "house", key, n as i64);
+    let (from, to) = stock::built_between(quarter.character(quarter.part(quarter.block_centre(block))));
     // A block was built within a few years.
-    let block_year = Random::of(layout.seed, "block year", block.west as i64, block.south as i64).whole(from, to);
+    let block_year = Random::of(seed, "block year", block.west as i64, block.south as i64).whole(from, to);
     let year = (block_year + random.whole(0, 3)).min(stock::PRESENT_YEAR - 1);
     let living_m2 =
         if house.purpose == "residential" || house.purpose == "farm" { house.footprint.area() * house.storeys as f64 } else { 0.0 };
     let people = libm::round(living_m2 / random.between(36.0, 46.0)) as i64;
-    *residents.entry(district).or_insert(0) += people;
     let row = Row::of("building")
         .set("code", code.as_str())
         .set("name", house.name.clone())
@@ -84,87 +88,120 @@ fn building(
         .set("storeys", house.storeys)
         .set("use", house.purpose)
         .set("residents", people)
-        .set("district", district_code(district));
+        .set("district", community);
     let corners = house.footprint.corners();
     // It stands on its lowest corner.
-    let base = corners.iter().map(|p| layout.ground.height(*p)).fold(f64::INFINITY, f64::min);
+    let base = corners.iter().map(|p| quarter.ground().height(*p)).fold(f64::INFINITY, f64::min);
     out.area(row, &[corners.to_vec()], |_| base)?;
-    Ok(code)
+    Ok((code, people))
 }
 
 /// Odd numbers on the left, even on the right, growing with the street; one for every eight metres.
 fn address(
-    layout: &Layout,
+    quarter: &Quarter,
     block: &Block,
-    roads: &Roads,
+    seams: &Seams,
     house: &House,
     side: Side,
     building: &str,
     out: &mut Emitter,
 ) -> Result<(), SinkError> {
-    let at = layout.ground.lattice(house.footprint.centre);
-    let between =
-        |lines: &[crate::layout::Street], low: usize, high: usize, x: f64| (low..high).rev().find(|k| lines[*k].at <= x).unwrap_or(low);
+    let at = quarter.ground().lattice(house.footprint.centre);
+    let column = || (block.west..block.east).rev().find(|i| quarter.column(*i).at <= at.u).unwrap_or(block.west);
+    let row = || (block.south..block.north).rev().find(|j| quarter.row(*j).at <= at.v).unwrap_or(block.south);
     let (from, way) = match side {
-        Side::South => (Node { i: between(&layout.columns, block.west, block.east, at.u), j: block.south }, Way::East),
-        Side::North => (Node { i: between(&layout.columns, block.west, block.east, at.u), j: block.north }, Way::East),
-        Side::West => (Node { i: block.west, j: between(&layout.rows, block.south, block.north, at.v) }, Way::North),
-        Side::East => (Node { i: block.east, j: between(&layout.rows, block.south, block.north, at.v) }, Way::North),
+        Side::South => (Node { i: column(), j: block.south }, Way::East),
+        Side::North => (Node { i: column(), j: block.north }, Way::East),
+        Side::West => (Node { i: block.west, j: row() }, Way::North),
+        Side::East => (Node { i: block.east, j: row() }, Way::North),
     };
     let edge = Edge { from, way };
-    let Some(road) = roads.codes.get(&edge) else { return Ok(()) };
+    let Some(road) = seams.roads.get(&edge) else { return Ok(()) };
+    // Small streets begin with the quarter, long ones with the city.
+    let frame = quarter.frame;
+    let is_small = |role: Role| matches!(role, Role::Branch | Role::Third);
     let (passed, is_left) = match way {
-        Way::East => (at.u - layout.columns[0].at, side == Side::South),
-        Way::North => (at.v - layout.rows[0].at, side == Side::East),
+        Way::East => {
+            let first = if is_small(frame.rows[from.j].role) { quarter.i0 } else { 0 };
+            (at.u - frame.columns[first].at, side == Side::South)
+        }
+        Way::North => {
+            let first = if is_small(frame.columns[from.i].role) { quarter.j0 } else { 0 };
+            (at.v - frame.rows[first].at, side == Side::East)
+        }
     };
     let number = 2 * (libm::floor(passed / 8.0) as i64) + if is_left { 1 } else { 2 };
-    let (zh, en) = layout.name(edge);
+    let name = quarter.name(edge);
     let code = out.code("DZ");
     let row = Row::of("address")
         .set("code", code)
-        .set("name", format!("{zh} {number} 号"))
-        .set("name_en", format!("{number} {en}"))
+        .set("name", format!("{} {number} 号", name.zh))
+        .set("name_en", format!("{number} {}", name.en))
         .set("number", number.to_string())
         .set("road", road.as_str())
         .set("building", building);
     let centre = house.footprint.centre;
-    out.point(row, centre, layout.ground.height(centre))
+    out.point(row, centre, quarter.ground().height(centre))
 }
 
-/// Names in an order of the seed's choosing, each once until the pool is through.
-struct Pools {
-    estates: Vec<names::Name>,
-    works: Vec<names::Name>,
-    next_estate: usize,
-    next_works: usize,
+/// Names of what stands on a block, each once.
+struct Named<'a> {
+    quarter: &'a Quarter<'a>,
+    estates: usize,
+    works: usize,
     schools: usize,
 }
 
-impl Pools {
-    fn new(random: &mut Random) -> Self {
-        let (mut estates, mut works) = (names::ESTATES.to_vec(), names::WORKS.to_vec());
-        random.shuffle(&mut estates);
-        random.shuffle(&mut works);
-        Self { estates, works, next_estate: 0, next_works: 0, schools: 0 }
-    }
+/// Estates and works of a quarter: more than it has.
+const ESTATES: usize = 60;
+const WORKS: usize = 40;
 
+impl Named<'_> {
     fn name(&mut self, purpose: Use) -> String {
-        let next = |pool: &[names::Name], at: &mut usize| {
-            let (round, k) = (*at / pool.len(), *at % pool.len());
-            *at += 1;
-            if round == 0 { pool[k].0.to_owned() } else { format!("{}{}区", pool[k].0, ["二", "三", "四", "五"][(round - 1) % 4]) }
-        };
+        const ESTATE_FORMS: [&str; 8] = ["花园", "家园", "小区", "苑", "新村", "雅居", "名邸", "公馆"];
+        const WORKS_FORMS: [&str; 10] =
+            ["机械厂", "纺织厂", "食品厂", "建材厂", "电子厂", "五金厂", "包装厂", "汽配厂", "物流园", "科技园"];
+        let quarter = self.quarter;
+        let (frame, is_middle) = (quarter.frame, quarter.is_middle());
+        let serial = frame.serial(quarter.a, quarter.b);
         match purpose {
-            Use::Estate | Use::Towers => next(&self.estates, &mut self.next_estate),
-            Use::Factory => next(&self.works, &mut self.next_works),
+            Use::Estate | Use::Towers => {
+                let n = self.estates;
+                self.estates += 1;
+                if is_middle && n < names::ESTATES.len() {
+                    return frame.known(&names::ESTATES, n).zh;
+                }
+                let k = serial * ESTATES + n;
+                format!("{}{}", stem(frame.seed, Kind::Estate, k).zh, ESTATE_FORMS[(k + k / names::STEMS) % ESTATE_FORMS.len()])
+            }
+            Use::Factory => {
+                let n = self.works;
+                self.works += 1;
+                if is_middle && n < names::WORKS.len() {
+                    return frame.known(&names::WORKS, n).zh;
+                }
+                let k = serial * WORKS + n;
+                format!("{}{}", stem(frame.seed, Kind::Works, k).zh, WORKS_FORMS[(k + k / names::STEMS) % WORKS_FORMS.len()])
+            }
             Use::School => {
                 self.schools += 1;
-                ["示范市第一中学", "城北小学", "江南小学", "示范市第二中学"][(self.schools - 1) % 4].to_owned()
+                let n = (self.schools - 1) % 4;
+                if is_middle {
+                    return ["示范市第一中学", "城北小学", "江南小学", "示范市第二中学"][n].to_owned();
+                }
+                format!("{}{}", quarter.stem().zh, ["中学", "第一小学", "第二小学", "第三小学"][n])
             }
-            Use::Hospital => "示范市人民医院".to_owned(),
-            Use::Government => "示范市".to_owned(),
-            Use::FireStation => "人民路".to_owned(),
+            Use::Hospital if is_middle => "示范市人民医院".to_owned(),
+            Use::Hospital => format!("{}医院", quarter.stem().zh),
+            Use::Government if is_middle => names::CITY.0.to_owned(),
+            Use::Government => format!("{}街道", quarter.stem().zh),
+            Use::FireStation => main_street(quarter).zh,
             _ => String::new(),
         }
     }
+}
+
+/// The street that a quarter's fire station stands on.
+pub fn main_street(quarter: &Quarter) -> Name {
+    quarter.frame.column_name(quarter.main_column, quarter.b, true)
 }

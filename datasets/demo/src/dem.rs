@@ -1,20 +1,23 @@
 //! `FILE.dem.tif`: the ground as a GeoTIFF, float32 heights on a grid of EPSG:4490 degrees.
 
+use crate::frame::Frame;
 use crate::geodesy::Geodesy;
-use crate::ground::Ground;
-use crate::layout::Layout;
+use crate::ground::{Ground, Lattice};
 use crate::plan::Plan;
 use citytwin_model::LonLat;
 use std::io::{self, Write};
 
 /// About 9.7 × 11.1 m at 30° north.
 const STEP_DEG: f64 = 0.0001;
-/// The grid reaches so far beyond the town.
+/// The grid reaches so far beyond the city, and so far beyond its lake.
 const MARGIN_M: f64 = 420.0;
+/// Larger cities get coarser cells.
+const LARGEST_BYTES: u64 = 64 << 20;
 
 /// A grid of cells; heights are those of the cells' middles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
+    pub step_deg: f64,
     /// North-western corner, in whole steps.
     pub west: i64,
     pub north: i64,
@@ -23,25 +26,39 @@ pub struct Grid {
 }
 
 impl Grid {
-    pub fn of(layout: &Layout, geodesy: &Geodesy) -> Self {
-        let corners =
-            [(0, 0), (layout.columns.len() - 1, 0), (0, layout.rows.len() - 1), (layout.columns.len() - 1, layout.rows.len() - 1)];
-        let plan = corners.map(|(i, j)| layout.ground.plan(layout.at(crate::layout::Node { i, j })));
-        let (mut low, mut high) = (plan[0], plan[0]);
-        for p in plan {
-            low = Plan::new(low.e.min(p.e), low.n.min(p.n));
-            high = Plan::new(high.e.max(p.e), high.n.max(p.n));
+    pub fn of(frame: &Frame, geodesy: &Geodesy) -> Self {
+        (1..).map(|times| Self::with_step(frame, geodesy, STEP_DEG * f64::from(times))).find(Self::fits).expect("some step is wide enough")
+    }
+
+    fn fits(&self) -> bool {
+        u64::from(self.columns) * u64::from(self.rows) * 4 <= LARGEST_BYTES
+    }
+
+    fn with_step(frame: &Frame, geodesy: &Geodesy, step_deg: f64) -> Self {
+        let extent = &frame.extent;
+        let east = frame.ground.lake.map_or(extent.east_u(), |lake| lake.centre.u + lake.half_u);
+        // All along the border, for it is bent.
+        let (mut low, mut high) = (Plan::new(f64::INFINITY, f64::INFINITY), Plan::new(f64::NEG_INFINITY, f64::NEG_INFINITY));
+        for k in 0..=64 {
+            let share = f64::from(k) / 64.0;
+            let u = extent.west_u() + (east - extent.west_u()) * share;
+            let v = extent.south_v() + (extent.north_v() - extent.south_v()) * share;
+            for p in [(u, extent.south_v()), (u, extent.north_v()), (extent.west_u(), v), (east, v)] {
+                let p = frame.ground.plan(Lattice::new(p.0, p.1));
+                low = Plan::new(low.e.min(p.e), low.n.min(p.n));
+                high = Plan::new(high.e.max(p.e), high.n.max(p.n));
+            }
         }
         let [sw, ne] =
             [Plan::new(low.e - MARGIN_M, low.n - MARGIN_M), Plan::new(high.e + MARGIN_M, high.n + MARGIN_M)].map(|p| geodesy.degrees(p));
-        let (west, south) = (libm::floor(sw.lon / STEP_DEG) as i64, libm::floor(sw.lat / STEP_DEG) as i64);
-        let (east, north) = (libm::ceil(ne.lon / STEP_DEG) as i64, libm::ceil(ne.lat / STEP_DEG) as i64);
-        Self { west, north, columns: (east - west) as u32, rows: (north - south) as u32 }
+        let (west, south) = (libm::floor(sw.lon / step_deg) as i64, libm::floor(sw.lat / step_deg) as i64);
+        let (east, north) = (libm::ceil(ne.lon / step_deg) as i64, libm::ceil(ne.lat / step_deg) as i64);
+        Self { step_deg, west, north, columns: (east - west) as u32, rows: (north - south) as u32 }
     }
 
     pub fn middle(&self, column: u32, row: u32) -> LonLat {
-        let lon = (self.west as f64 + f64::from(column) + 0.5) * STEP_DEG;
-        let lat = (self.north as f64 - f64::from(row) - 0.5) * STEP_DEG;
+        let lon = (self.west as f64 + f64::from(column) + 0.5) * self.step_deg;
+        let lat = (self.north as f64 - f64::from(row) - 0.5) * self.step_deg;
         LonLat { lon, lat }
     }
 }
@@ -69,8 +86,8 @@ const ASCII: u16 = 2;
 /// TIFF 6.0 header and one directory; heights follow as one strip per row.
 fn header(grid: &Grid) -> Vec<u8> {
     let (w, h) = (grid.columns, grid.rows);
-    let west_deg = grid.west as f64 * STEP_DEG;
-    let north_deg = grid.north as f64 * STEP_DEG;
+    let west_deg = grid.west as f64 * grid.step_deg;
+    let north_deg = grid.north as f64 * grid.step_deg;
     let doubles = |values: &[f64]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let shorts = |values: &[u16]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let longs = |values: &[u32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
@@ -91,7 +108,7 @@ fn header(grid: &Grid) -> Vec<u8> {
             (278, LONG, 1, longs(&[1])),
             (279, LONG, h, longs(&vec![row_bytes; h as usize])),
             (339, SHORT, 1, shorts(&[3])),
-            (33550, DOUBLE, 3, doubles(&[STEP_DEG, STEP_DEG, 0.0])),
+            (33550, DOUBLE, 3, doubles(&[grid.step_deg, grid.step_deg, 0.0])),
             (33922, DOUBLE, 6, doubles(&[0.0, 0.0, 0.0, west_deg, north_deg, 0.0])),
             (34735, SHORT, (geo_keys.len() / 2) as u32, geo_keys.clone()),
             (42113, ASCII, nodata.len() as u32, nodata.clone()),

@@ -2,21 +2,26 @@
 
 use crate::SinkError;
 use crate::emit::{Emitter, Row};
-use crate::flow::{flow_tree, other_end};
+use crate::flow::flow_tree;
 use crate::geodesy::round_to;
 use crate::gradient::{Bounds, PipeEnd, wall_m};
-use crate::ground::{Lattice, RIVER_HALF_M};
-use crate::layout::{Edge, Layout, Node, Service};
+use crate::ground::Lattice;
 use crate::mains::pipe_row;
+use crate::names::Name;
 use crate::plan::{Plan, along, line_length, part};
+use crate::quarter::Quarter;
 use crate::random::Random;
+use crate::seams::{Seams, Trunk};
 use crate::stock::{self, Laid};
+use crate::streets::{Edge, Node, Service};
 use std::collections::BTreeMap;
 
 /// From a storm drain's outside down to a sewer's crown at a junction: 0.15 m by law, the sewer's wall, and what the
 /// drain falls on its way to the crossing.
 const CROSSING_GAP_M: f64 = 0.45;
 const MANHOLE_SPACING_M: f64 = 48.0;
+/// The treatment works take the sewage in so far east of the last street.
+const WORKS_M: f64 = 130.0;
 /// A drain that starts in mid-street starts so far from the junction above it.
 const HEAD_DISTANCE_M: f64 = 12.0;
 /// Land that drains to a metre of street.
@@ -29,7 +34,7 @@ const SEWAGE_L_S_HA: f64 = 1.1;
 pub struct Drains {
     pub manholes: Vec<Manhole>,
     /// Bottom of the drain, wall included, at each junction.
-    low: BTreeMap<Node, f64>,
+    pub low: BTreeMap<Node, f64>,
 }
 
 #[derive(Debug)]
@@ -44,12 +49,30 @@ pub struct Manhole {
     pub catchment_ha: f64,
 }
 
-/// `above`: the network that lies over this one and is to be crossed beneath.
-pub fn emit(layout: &Layout, service: Service, above: Option<&Drains>, out: &mut Emitter) -> Result<Drains, SinkError> {
-    let tree = flow_tree(layout, service);
-    let mut works = Works { layout, service, above, drains: Drains::default(), codes: BTreeMap::new() };
+/// `above`: the network that lies over this one and is to be crossed beneath. `river`: code of the water that takes the rain.
+pub fn emit(
+    quarter: &Quarter,
+    service: Service,
+    above: Option<&Drains>,
+    river: &str,
+    seams: &mut Seams,
+    out: &mut Emitter,
+) -> Result<Drains, SinkError> {
+    let tree = flow_tree(quarter, service);
+    let mut works = Works { quarter, service, above, river, drains: Drains::default(), codes: BTreeMap::new() };
     // What has arrived at each node so far.
     let mut arrivals: BTreeMap<Node, Vec<Arrival>> = BTreeMap::new();
+    if service == Service::Sewer {
+        for (node, trunk) in std::mem::take(&mut seams.trunks) {
+            if node.i != quarter.i0 || quarter.owns(node) || ![quarter.south_bank, quarter.south_bank + 1].contains(&node.j) {
+                seams.trunks.insert(node, trunk);
+                continue;
+            }
+            works.codes.extend(trunk.code.map(|code| (node, code)));
+            let arrived = trunk.arrived.into_iter().map(|(end, catchment_ha)| Arrival { end, catchment_ha });
+            arrivals.insert(node, arrived.collect());
+        }
+    }
     for node in &tree.order {
         for edge in tree.heads.get(node).into_iter().flatten() {
             let arrival = works.head(*edge, *node, out)?;
@@ -58,11 +81,16 @@ pub fn emit(layout: &Layout, service: Service, above: Option<&Drains>, out: &mut
         let arrived = arrivals.remove(node).unwrap_or_default();
         match tree.downstream.get(node) {
             Some(edge) => {
-                let arrival = works.lay(Some(*node), &arrived, &Run::along(layout, service, *edge, *node), out)?;
-                arrivals.entry(other_end(*edge, *node)).or_default().push(arrival);
+                let arrival = works.lay(Some(*node), &arrived, &Run::along(quarter, service, *edge, *node), out)?;
+                arrivals.entry(edge.other_end(*node)).or_default().push(arrival);
+            }
+            // The trunk goes on under the next quarter.
+            None if service == Service::Sewer && !quarter.is_east_edge() => {
+                let arrived = arrived.into_iter().map(|arrival| (arrival.end, arrival.catchment_ha)).collect();
+                seams.trunks.insert(*node, Trunk { code: works.codes.get(node).cloned(), arrived });
             }
             None => {
-                works.lay(Some(*node), &arrived, &Run::to_outfall(layout, service, *node), out)?;
+                works.lay(Some(*node), &arrived, &Run::to_outfall(quarter, service, *node), out)?;
             }
         }
     }
@@ -71,9 +99,10 @@ pub fn emit(layout: &Layout, service: Service, above: Option<&Drains>, out: &mut
 
 /// One network as it is being laid.
 struct Works<'a> {
-    layout: &'a Layout,
+    quarter: &'a Quarter<'a>,
     service: Service,
     above: Option<&'a Drains>,
+    river: &'a str,
     drains: Drains,
     /// Junctions' manholes, named by whichever drain reaches them first.
     codes: BTreeMap<Node, String>,
@@ -94,33 +123,33 @@ struct Run {
 }
 
 impl Run {
-    fn along(layout: &Layout, service: Service, edge: Edge, from: Node) -> Self {
-        let mut line = layout.service_line(edge, service);
+    fn along(quarter: &Quarter, service: Service, edge: Edge, from: Node) -> Self {
+        let mut line = quarter.service_line(edge, service);
         if edge.from != from {
             line.reverse();
         }
-        Self { line, to: Some(other_end(edge, from)), edge: Some(edge) }
+        Self { line, to: Some(edge.other_end(from)), edge: Some(edge) }
     }
 
-    fn to_outfall(layout: &Layout, service: Service, node: Node) -> Self {
-        let from = layout.service_node(node, service);
-        let at = layout.ground.lattice(from);
+    fn to_outfall(quarter: &Quarter, service: Service, node: Node) -> Self {
+        let from = quarter.service_node(node, service);
+        let at = quarter.ground().lattice(from);
         let end = match service {
             // Just above the water's edge.
             Service::Storm => {
-                let side = if node.j == layout.south_bank { -1.0 } else { 1.0 };
-                Lattice::new(at.u, layout.ground.river_v + side * (RIVER_HALF_M + 1.5))
+                let side = if node.j == quarter.south_bank { -1.0 } else { 1.0 };
+                Lattice::new(at.u, quarter.water().v + side * (quarter.water().half_m + 1.5))
             }
-            _ => Lattice::new(at.u + 130.0, at.v),
+            _ => Lattice::new(at.u + WORKS_M, at.v),
         };
-        Self { line: vec![from, layout.ground.plan(end)], to: None, edge: None }
+        Self { line: vec![from, quarter.ground().plan(end)], to: None, edge: None }
     }
 }
 
 impl Works<'_> {
     /// A drain that starts in mid-street, below a junction that flows elsewhere.
     fn head(&mut self, edge: Edge, to: Node, out: &mut Emitter) -> Result<Arrival, SinkError> {
-        let mut run = Run::along(self.layout, self.service, edge, other_end(edge, to));
+        let mut run = Run::along(self.quarter, self.service, edge, edge.other_end(to));
         run.line = part(&run.line, HEAD_DISTANCE_M, line_length(&run.line));
         self.lay(None, &[], &run, out)
     }
@@ -132,7 +161,7 @@ impl Works<'_> {
         let catchment_ha = arrived.iter().map(|arrival| arrival.catchment_ha).sum::<f64>() + own_ha;
         let pieces = libm::ceil(length / MANHOLE_SPACING_M).max(1.0) as u32;
         let stops: Vec<Plan> = (0..=pieces).map(|k| along(&run.line, length * f64::from(k) / f64::from(pieces)).0).collect();
-        let grounds: Vec<f64> = stops.iter().map(|p| self.layout.ground.height(*p)).collect();
+        let grounds: Vec<f64> = stops.iter().map(|p| self.quarter.ground().height(*p)).collect();
         let ends: Vec<PipeEnd> = arrived.iter().map(|arrival| arrival.end).collect();
         let bounds = Bounds {
             service: self.service,
@@ -145,15 +174,17 @@ impl Works<'_> {
         };
         let (diameter_mm, inverts) =
             bounds.design(catchment_ha * if self.service == Service::Storm { STORM_L_S_HA } else { SEWAGE_L_S_HA });
-        let drain =
-            Drain { seed: self.layout.seed, service: self.service, laid: self.laid(run, stops[0], diameter_mm), diameter_mm, catchment_ha };
+        let key = run.edge.map_or((stops[0].e as i64, stops[0].n as i64), |edge| (edge.key(), edge.way as i64));
+        let random =
+            Random::of(self.quarter.frame.seed, if self.service == Service::Storm { "storm breaks" } else { "sewer breaks" }, key.0, key.1);
+        let mut drain = Drain { random, service: self.service, laid: self.laid(run, stops[0], diameter_mm), diameter_mm, catchment_ha };
         let last = pieces as usize;
         let mut previous: Option<String> = None;
         for k in 0..=last {
             let code = match (run.to, from) {
                 // A junction's manhole is written when its drain leaves it, at the lowest invert; its code is known now.
                 (Some(node), _) if k == last => self.node_code(node, out),
-                (None, _) if k == last => drain.outfall(stops[k], inverts[k], out)?,
+                (None, _) if k == last => drain.outfall(self.outfall_name(out), self.river, stops[k], inverts[k], out)?,
                 (_, Some(node)) if k == 0 => {
                     let code = self.node_code(node, out);
                     self.manhole(&drain, code, stops[0], grounds[0], inverts[0], out)?
@@ -182,13 +213,27 @@ impl Works<'_> {
 
     fn laid(&self, run: &Run, start: Plan, diameter_mm: i64) -> Laid {
         match run.edge {
-            Some(edge) => stock::laid(self.layout, edge, self.service, diameter_mm),
+            Some(edge) => stock::laid(self.quarter, edge, self.service, diameter_mm),
             None => {
-                let district = self.layout.district(self.layout.ground.lattice(start));
-                let (_, year) = stock::built_between(district);
-                Laid { year, material: "reinforced_concrete", soil: "high", district }
+                let character = self.quarter.character(self.quarter.part(self.quarter.ground().lattice(start)));
+                let (_, year) = stock::built_between(character);
+                Laid { year, material: "reinforced_concrete", soil: "high", character }
             }
         }
+    }
+
+    /// Code and name of the next outfall.
+    fn outfall_name(&self, out: &mut Emitter) -> (String, Name) {
+        let code = out.code("PK");
+        let serial = code[3..].trim_start_matches('0').to_owned();
+        let name = match self.service {
+            Service::Storm => {
+                let water = self.quarter.frame.water_name(self.quarter.b);
+                Name::new(format!("{} {serial} 号雨水排口", water.zh), format!("{} storm outfall {serial}", water.en))
+            }
+            _ => Name::new(format!("污水处理厂 {serial} 号进水口"), format!("Treatment works inlet {serial}")),
+        };
+        (code, name)
     }
 
     fn node_code(&mut self, node: Node, out: &mut Emitter) -> String {
@@ -215,7 +260,7 @@ impl Works<'_> {
 
 /// One run's drain, of one bore and one year: writes its features.
 struct Drain {
-    seed: u64,
+    random: Random,
     service: Service,
     laid: Laid,
     diameter_mm: i64,
@@ -250,32 +295,28 @@ impl Drain {
         out.point(row, at, rim_m)
     }
 
-    fn outfall(&self, at: Plan, invert_m: f64, out: &mut Emitter) -> Result<String, SinkError> {
-        let code = out.code("PK");
-        let serial = code[3..].trim_start_matches('0').to_owned();
-        let row =
-            Row::of("outfall").set("code", code.as_str()).set("state", "in_use").set("built_year", self.laid.year).set("kind", self.kind());
-        let row = row.set("invert_m", invert_m);
-        let row = if self.service == Service::Storm {
-            row.set("name", format!("清溪河 {serial} 号雨水排口"))
-                .set("name_en", format!("Qingxi River storm outfall {serial}"))
-                .set("receives", crate::places::RIVER_CODE)
-        } else {
-            row.set("name", format!("污水处理厂 {serial} 号进水口")).set("name_en", format!("Treatment works inlet {serial}"))
-        };
+    fn outfall(&self, (code, name): (String, Name), river: &str, at: Plan, invert_m: f64, out: &mut Emitter) -> Result<String, SinkError> {
+        let row = Row::of("outfall")
+            .set("code", code.as_str())
+            .name(&name)
+            .set("state", "in_use")
+            .set("built_year", self.laid.year)
+            .set("kind", self.kind())
+            .set("diameter_mm", self.diameter_mm)
+            .set("invert_m", invert_m);
+        let row = if self.service == Service::Storm { row.set("receives", river) } else { row };
         out.point(row, at, invert_m + self.diameter_mm as f64 / 2000.0)?;
         Ok(code)
     }
 
-    fn pipe(&self, up: &str, down: &str, [from, to]: [(Plan, f64, f64); 2], out: &mut Emitter) -> Result<(), SinkError> {
+    fn pipe(&mut self, up: &str, down: &str, [from, to]: [(Plan, f64, f64); 2], out: &mut Emitter) -> Result<(), SinkError> {
         let (class, prefix) = if self.service == Service::Storm { ("storm_pipe", "YS") } else { ("sewer_pipe", "WS") };
         let code = out.code(prefix);
         let d = self.diameter_mm as f64 / 1000.0;
         let length_m = from.0.distance(to.0);
         // At its upper end; an outfall's lower end lies bare.
         let cover_m = from.2 - from.1 - d;
-        let mut random = Random::of(self.seed, class, code[3..].parse().unwrap_or(0), 0);
-        let breaks = stock::breaks(&mut random, &self.laid, self.service, length_m);
+        let breaks = stock::breaks(&mut self.random, &self.laid, self.service, length_m);
         let row = pipe_row(class, &code, self.diameter_mm, &self.laid, cover_m, length_m, breaks, [up, down])
             .set("invert_from_m", from.1)
             .set("invert_to_m", to.1);

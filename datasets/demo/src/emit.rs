@@ -43,8 +43,8 @@ impl Row {
         self.set(attribute, round_to(value, decimals))
     }
 
-    pub fn name(self, (zh, en): crate::names::Name) -> Self {
-        self.set("name", zh).set("name_en", en)
+    pub fn name(self, name: &crate::names::Name) -> Self {
+        self.set("name", name.zh.as_str()).set("name_en", name.en.as_str())
     }
 }
 
@@ -85,6 +85,11 @@ impl<'a> Emitter<'a> {
         };
         let shape = Shape::Polygon(rings.iter().map(close).collect());
         self.put(row, Some(Geometry::with_z(shape)))
+    }
+
+    /// Another quarter is done.
+    pub fn made(&mut self, quarters: usize, of: usize) {
+        self.sink.made(quarters, of);
     }
 
     pub fn counts(self) -> BTreeMap<String, u64> {

@@ -1,6 +1,7 @@
 //! Which way the water goes: from every street to an outfall, against the fall of the ground only where it must.
 
-use crate::layout::{Edge, Layout, Node, Service};
+use crate::quarter::Quarter;
+use crate::streets::{Edge, Node, Service, Way};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -14,17 +15,19 @@ pub struct FlowTree {
     pub heads: BTreeMap<Node, Vec<Edge>>,
 }
 
-/// Shortest ways to the outfalls, where against the fall of the ground is a long way.
-pub fn flow_tree(layout: &Layout, service: Service) -> FlowTree {
+/// Shortest ways to the outfalls, where against the fall of the ground is a long way. Junctions of neighbouring quarters
+/// are drained by these: a street that begins at one begins a drain, but for the trunks that come in from the west.
+pub fn flow_tree(quarter: &Quarter, service: Service) -> FlowTree {
     let mut neighbours: BTreeMap<Node, Vec<Edge>> = BTreeMap::new();
-    for edge in layout.streets() {
+    for edge in quarter.streets() {
         edge.ends().into_iter().for_each(|node| neighbours.entry(node).or_default().push(edge));
     }
+    let trunks = incoming_trunks(quarter, service);
     let mut cost_mm: BTreeMap<Node, u64> = BTreeMap::new();
     let mut downstream: BTreeMap<Node, Edge> = BTreeMap::new();
     let mut queue: BinaryHeap<Reverse<(u64, Node, Option<Edge>)>> = BinaryHeap::new();
     queue.extend(
-        outfall_nodes(layout, service).into_iter().filter(|node| neighbours.contains_key(node)).map(|node| Reverse((0, node, None))),
+        outfall_nodes(quarter, service).into_iter().filter(|node| neighbours.contains_key(node)).map(|node| Reverse((0, node, None))),
     );
     let mut order = vec![];
     while let Some(Reverse((cost, node, by))) = queue.pop() {
@@ -36,43 +39,55 @@ pub fn flow_tree(layout: &Layout, service: Service) -> FlowTree {
         if let Some(edge) = by {
             downstream.insert(node, edge);
         }
-        let low = layout.ground.height_at(layout.at(node));
+        let low = quarter.ground().height_at(quarter.at(node));
         for edge in &neighbours[&node] {
-            let up = other_end(*edge, node);
-            if cost_mm.contains_key(&up) {
+            let up = edge.other_end(node);
+            if cost_mm.contains_key(&up) || !quarter.owns(up) {
                 continue;
             }
-            let length = layout.at(node).distance(layout.at(up));
-            let slope = (layout.ground.height_at(layout.at(up)) - low) / length;
+            let length = quarter.at(node).distance(quarter.at(up));
+            let slope = (quarter.ground().height_at(quarter.at(up)) - low) / length;
             let penalty = 1.0 + (0.004 - slope).max(0.0) * 250.0;
             queue.push(Reverse((cost + (length * penalty * 1000.0) as u64 + 1, up, Some(*edge))));
         }
     }
+    for edge in trunks {
+        order.push(edge.from);
+        downstream.insert(edge.from, edge);
+    }
     order.reverse();
     let mut heads: BTreeMap<Node, Vec<Edge>> = BTreeMap::new();
-    for edge in layout.streets() {
+    for edge in quarter.streets() {
         let [a, b] = edge.ends();
         if downstream.get(&a) == Some(&edge) || downstream.get(&b) == Some(&edge) {
             continue;
         }
         // Towards the end that is nearer to an outfall.
-        let lower = if cost_mm[&a] <= cost_mm[&b] { a } else { b };
+        let cost = |node: Node| cost_mm.get(&node).copied().unwrap_or(u64::MAX);
+        let lower = if cost(a) <= cost(b) { a } else { b };
         heads.entry(lower).or_default().push(edge);
     }
     FlowTree { order, downstream, heads }
 }
 
-/// Storm water leaves by the river at every second street that has no bridge; sewage at the eastern end of each bank.
-fn outfall_nodes(layout: &Layout, service: Service) -> Vec<Node> {
-    let last = layout.columns.len() - 1;
-    let banks = [layout.south_bank, layout.south_bank + 1];
-    let columns: Vec<usize> = match service {
-        Service::Storm => (0..=last).filter(|i| i % 2 == 1 || *i == last).filter(|i| !layout.bridges.contains(i)).collect(),
-        _ => vec![last],
-    };
-    banks.into_iter().flat_map(|j| columns.iter().map(move |i| Node { i: *i, j })).collect()
+/// The trunk sewers along the banks come in from the quarter to the west.
+fn incoming_trunks(quarter: &Quarter, service: Service) -> Vec<Edge> {
+    if service != Service::Sewer || quarter.a == 0 {
+        return vec![];
+    }
+    [quarter.south_bank, quarter.south_bank + 1].map(|j| Edge { from: Node { i: quarter.i0, j }, way: Way::East }).to_vec()
 }
 
-pub fn other_end(edge: Edge, node: Node) -> Node {
-    if edge.from == node { edge.to() } else { edge.from }
+/// Storm water leaves by the river at every second street that has no bridge; sewage at the eastern end of each bank,
+/// into the treatment works or the next quarter's trunk.
+fn outfall_nodes(quarter: &Quarter, service: Service) -> Vec<Node> {
+    let banks = [quarter.south_bank, quarter.south_bank + 1];
+    let columns: Vec<usize> = match service {
+        Service::Storm => (quarter.i0..=quarter.i1)
+            .filter(|i| (i - quarter.i0) % 2 == 1 || *i == quarter.i1)
+            .filter(|i| !quarter.bridges.contains(i))
+            .collect(),
+        _ => vec![quarter.i1],
+    };
+    banks.into_iter().flat_map(|j| columns.iter().map(move |i| Node { i: *i, j })).collect()
 }

@@ -1,12 +1,12 @@
 //! How wide and how deep a gravity drain is laid (GB 50014-2021): Manning for the bore, cover and crossings for the depth.
 
-use crate::layout::Service;
 use crate::plan::Plan;
+use crate::streets::Service;
 
 /// Least depth of a drain's crown: below gas and water, so that they can cross.
 const STORM_COVER_M: f64 = 2.30;
 const SEWER_COVER_M: f64 = 2.70;
-const DIAMETERS_MM: [i64; 9] = [300, 400, 500, 600, 700, 800, 1000, 1200, 1500];
+const DIAMETERS_MM: [i64; 13] = [300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 1800, 2000, 2200, 2400];
 
 /// Where a drain ends: its invert and its bore.
 #[derive(Clone, Copy, Debug)]

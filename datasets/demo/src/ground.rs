@@ -1,11 +1,14 @@
-//! The lie of the land: one function for terrain, streets, pipes, river and hill.
+//! The lie of the land: one function for terrain, streets, pipes, watercourses, hills and the lake.
 //!
-//! The town is laid out on a *lattice*: coordinates `u` (down the river) and `v` (across it) in metres, in which the
-//! river and the streets are straight. [`Ground::plan`] bends the lattice into the plan, so that streets follow the
-//! river and each other without being a grid.
+//! The city is laid out on a *lattice*: coordinates `u` (down the rivers) and `v` (across them) in metres, in which
+//! watercourses and streets are straight. [`Ground::plan`] bends the lattice into the plan, so that streets follow the
+//! water and each other without being a grid. Strips of the lattice, one above the other, are valleys: a watercourse in
+//! each flows east, ridges lie between them, and all end in the lake, where the city has one.
 
+use crate::lake::Lake;
 use crate::plan::Plan;
 use crate::random::Random;
+use crate::rise::{Bore, Hill, Rise};
 use std::f64::consts::TAU;
 
 /// A place on the lattice.
@@ -26,122 +29,146 @@ impl Lattice {
     }
 }
 
-/// Half the width of the river's water.
-pub const RIVER_HALF_M: f64 = 24.0;
-/// From the river's middle to the top of its banks.
-pub const BANK_HALF_M: f64 = 37.0;
-/// From the river's middle to the middle of the roads along it.
-pub const RIVER_ROAD_M: f64 = 60.0;
+/// A quarter of the city on the lattice, without its bends.
+pub const QUARTER_U_M: f64 = 1600.0;
+pub const QUARTER_V_M: f64 = 1200.0;
 /// Banks stand so high above the water, and the bed so deep below it.
 const BANK_M: f64 = 5.5;
 const BED_M: f64 = 2.5;
-/// Clear of the cutting's floor on each side of a tunnel's approach.
-const CUTTING_HALF_M: f64 = 11.0;
-/// The first metres of a bore are a gallery in the open cutting, so that the hill's face stands behind its mouth.
-const GALLERY_M: f64 = 12.0;
-/// A tunnel starts where the hill stands so high above its road.
-const PORTAL_M: f64 = 8.0;
+/// Height of the banks at the city's eastern edge.
+const EAST_BANK_M: f64 = 27.48;
+/// A ridge stands so high above the banks on both sides of it.
+const RIDGE_M: f64 = 5.0;
+/// Up to this share of the way from the water to the ridge the valley's side is a plain slope; then it rounds off.
+const SLOPE_SHARE: f64 = 0.8;
+/// Of strips further from the river each lies so much higher at its western end.
+const STRIP_RISE_M: f64 = 0.8;
 
 #[derive(Clone, Copy, Debug)]
-struct Wave {
-    amplitude_m: f64,
-    length_m: f64,
-    phase: f64,
+pub struct Wave {
+    pub amplitude_m: f64,
+    pub length_m: f64,
+    pub phase: f64,
 }
 
 impl Wave {
-    fn at(&self, x: f64) -> f64 {
+    pub fn at(&self, x: f64) -> f64 {
         self.amplitude_m * libm::sin(TAU * x / self.length_m + self.phase)
     }
 }
 
-/// A hill, or, with a negative height, a hollow.
+/// What flows through a strip.
 #[derive(Clone, Copy, Debug)]
-pub struct Rise {
-    pub centre: Lattice,
-    pub radius_m: f64,
-    pub height_m: f64,
+pub struct Watercourse {
+    /// Its middle.
+    pub v: f64,
+    /// Half the width of its water.
+    pub half_m: f64,
 }
 
-impl Rise {
-    fn at(&self, p: Lattice) -> f64 {
-        let (du, dv) = (p.u - self.centre.u, p.v - self.centre.v);
-        let share = 1.0 - (du * du + dv * dv) / (self.radius_m * self.radius_m);
-        if share > 0.0 { self.height_m * share * share } else { 0.0 }
+impl Watercourse {
+    /// From the middle to the top of the banks.
+    pub fn bank_half_m(&self) -> f64 {
+        self.half_m + 13.0
+    }
+
+    /// From the middle to the middle of the roads along it.
+    pub fn road_m(&self) -> f64 {
+        self.half_m + 36.0
     }
 }
 
-/// A road's way through the hill, on a line of constant `v`.
+/// What stands up from or lies below the valley within one quarter. None of it reaches the quarter's edge.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    pub hill: Option<Hill>,
+    pub hollows: Vec<Rise>,
+}
+
+/// How far the city reaches on the lattice, and how it falls.
 #[derive(Clone, Copy, Debug)]
-pub struct Bore {
-    pub v: f64,
-    /// From where the road leaves the natural ground to where it meets it again.
-    pub approach: (f64, f64),
-    pub portals: (f64, f64),
+pub struct Extent {
+    /// Quarters from west to east and from south to north.
+    pub across: usize,
+    pub strips: usize,
+    /// Fall of the valleys eastwards.
+    pub slope: f64,
+    pub has_lake: bool,
+}
+
+impl Extent {
+    pub fn west_u(&self) -> f64 {
+        -QUARTER_U_M * self.across as f64 / 2.0
+    }
+
+    pub fn east_u(&self) -> f64 {
+        -self.west_u()
+    }
+
+    pub fn south_v(&self) -> f64 {
+        -QUARTER_V_M * self.strips as f64 / 2.0
+    }
+
+    pub fn north_v(&self) -> f64 {
+        -self.south_v()
+    }
+
+    /// The column and the strip of quarters in the middle.
+    pub fn middle(&self) -> (usize, usize) {
+        (self.across / 2, self.strips / 2)
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct Ground {
+    extent: Extent,
     turn: Plan,
-    across: [Wave; 2],
-    down: [Wave; 2],
+    across: Vec<Wave>,
+    down: Vec<Wave>,
     swell: [Wave; 2],
-    /// The river's middle.
-    pub river_v: f64,
-    west_u: f64,
-    pub hill: Rise,
-    pub bore: Bore,
-    pub hollows: Vec<Rise>,
+    pub waters: Vec<Watercourse>,
+    pub lake: Option<Lake>,
+    /// Of all quarters, strip by strip.
+    marks: Vec<Marks>,
 }
 
-/// Height of the banks at the western edge.
-const WEST_BANK_M: f64 = 31.0;
-/// The valley falls eastwards, and its sides rise from the river.
-const VALLEY_SLOPE: f64 = 0.0022;
-const SIDE_SLOPE: f64 = 0.009;
-
 impl Ground {
-    /// `river_v` and the edges come from the layout; the tunnel runs under `hill` along `bore_v`.
-    pub fn new(seed: u64, river_v: f64, west_u: f64, hill: Rise, bore_v: f64) -> Self {
+    pub fn new(seed: u64, extent: Extent, waters: Vec<Watercourse>) -> Self {
         let mut random = Random::of(seed, "ground", 0, 0);
         let mut wave = |amplitude_m: f64, length_m: f64| Wave {
             amplitude_m: amplitude_m * random.between(0.85, 1.1),
             length_m: length_m * random.between(0.9, 1.1),
             phase: random.between(0.0, TAU),
         };
-        let (across, down) = ([wave(36.0, 1550.0), wave(7.0, 640.0)], [wave(18.0, 1150.0), wave(5.0, 520.0)]);
+        let (mut across, mut down) = (vec![wave(36.0, 1550.0), wave(7.0, 640.0)], vec![wave(18.0, 1150.0), wave(5.0, 520.0)]);
         let swell = [wave(0.5, 780.0), wave(1.0, 610.0)];
+        if extent.across > 1 {
+            across.push(wave(85.0, 8200.0));
+            down.push(wave(55.0, 7300.0));
+        }
         let angle = random.between(6.0, 11.0).to_radians();
-        let placeholder = Bore { v: bore_v, approach: (0.0, 0.0), portals: (0.0, 0.0) };
-        let mut ground = Self {
-            turn: Plan::new(libm::cos(angle), libm::sin(angle)),
-            across,
-            down,
-            swell,
-            river_v,
-            west_u,
-            hill,
-            bore: placeholder,
-            hollows: vec![],
-        };
-        ground.bore = ground.bore_under_hill(bore_v);
-        ground
+        let lake = extent.has_lake.then(|| Lake::of(&extent, EAST_BANK_M - BANK_M));
+        let marks = vec![Marks::default(); extent.across * extent.strips];
+        Self { extent, turn: Plan::new(libm::cos(angle), libm::sin(angle)), across, down, swell, waters, lake, marks }
     }
 
-    /// Portals where the hill stands [`PORTAL_M`] above a road that runs straight from foot to foot.
-    fn bore_under_hill(&self, v: f64) -> Bore {
-        let r = self.hill.radius_m;
-        let off = v - self.hill.centre.v;
-        let foot = (r * r - off * off).max(0.0).sqrt();
-        let share = (PORTAL_M / self.hill.height_m).sqrt();
-        let portal = ((1.0 - share) * r * r - off * off).max(0.0).sqrt();
-        let u = self.hill.centre.u;
-        Bore { v, approach: (u - foot, u + foot), portals: (u - portal, u + portal) }
+    pub fn marks(&self, a: usize, b: usize) -> &Marks {
+        &self.marks[b * self.extent.across + a]
+    }
+
+    pub fn mark(&mut self, a: usize, b: usize, marks: Marks) {
+        self.marks[b * self.extent.across + a] = marks;
+    }
+
+    /// A hill with a tunnel through it along a line of constant `v`.
+    pub fn pierced(&self, rise: Rise, v: f64) -> Hill {
+        let valley = |u| self.valley(Lattice::new(u, v));
+        Hill { rise, bore: Bore::under(&rise, v, valley) }
     }
 
     pub fn plan(&self, p: Lattice) -> Plan {
-        let x = p.u + self.down[0].at(p.v) + self.down[1].at(p.v);
-        let y = p.v + self.across[0].at(p.u) + self.across[1].at(p.u);
+        let x = p.u + sum(&self.down, p.v);
+        let y = p.v + sum(&self.across, p.u);
         Plan::new(x * self.turn.e - y * self.turn.n, x * self.turn.n + y * self.turn.e)
     }
 
@@ -150,8 +177,8 @@ impl Ground {
         let (x, y) = (p.e * self.turn.e + p.n * self.turn.n, p.n * self.turn.e - p.e * self.turn.n);
         let (mut u, mut v) = (x, y);
         for _ in 0..12 {
-            u = x - self.down[0].at(v) - self.down[1].at(v);
-            v = y - self.across[0].at(u) - self.across[1].at(u);
+            u = x - sum(&self.down, v);
+            v = y - sum(&self.across, u);
         }
         Lattice::new(u, v)
     }
@@ -161,61 +188,92 @@ impl Ground {
     }
 
     pub fn height_at(&self, p: Lattice) -> f64 {
-        let natural = self.valley(p) + self.hill.at(p) + self.hollows.iter().map(|hollow| hollow.at(p)).sum::<f64>();
-        match self.cutting(p) {
-            Some(cut) => natural.min(cut),
-            None => natural,
+        let valley = self.valley(p);
+        let Some(marks) = self.marks_at(p) else { return valley };
+        let natural = valley + marks.hollows.iter().map(|hollow| hollow.at(p)).sum::<f64>();
+        let Some(hill) = &marks.hill else { return natural };
+        let natural = natural + hill.rise.at(p);
+        hill.bore.cutting(p).map_or(natural, |cut| natural.min(cut))
+    }
+
+    /// Level of the strip's water.
+    pub fn water_level(&self, strip: usize, u: f64) -> f64 {
+        self.bank(strip, u) - BANK_M
+    }
+
+    /// Height of the strip's banks.
+    pub fn bank(&self, strip: usize, u: f64) -> f64 {
+        let (_, middle) = self.extent.middle();
+        let mut upstream = self.extent.east_u() - u;
+        if self.lake.is_some() {
+            upstream = upstream.max(0.0);
         }
-    }
-
-    /// The road through the hill, open and bored: straight between the feet of the hill.
-    pub fn bore_height(&self, u: f64) -> f64 {
-        let (west, east) = self.bore.approach;
-        let end = |u| self.valley(Lattice::new(u, self.bore.v));
-        let share = ((u - west) / (east - west)).clamp(0.0, 1.0);
-        end(west) + (end(east) - end(west)) * share
-    }
-
-    pub fn water_level(&self, u: f64) -> f64 {
-        self.bank(u) - BANK_M
-    }
-
-    /// Height of the river's banks.
-    pub fn bank(&self, u: f64) -> f64 {
-        WEST_BANK_M - VALLEY_SLOPE * (u - self.west_u)
+        let rise = STRIP_RISE_M * strip.abs_diff(middle) as f64 / (QUARTER_U_M * self.extent.across as f64);
+        EAST_BANK_M + (self.extent.slope + rise) * upstream
     }
 
     pub fn is_on_hill(&self, p: Lattice, margin_m: f64) -> bool {
-        p.distance(self.hill.centre) < self.hill.radius_m + margin_m
+        let hill = self.marks_at(p).and_then(|marks| marks.hill.as_ref());
+        hill.is_some_and(|hill| p.distance(hill.rise.centre) < hill.rise.radius_m + margin_m)
     }
 
+    fn marks_at(&self, p: Lattice) -> Option<&Marks> {
+        let a = libm::floor((p.u - self.extent.west_u()) / QUARTER_U_M);
+        let b = libm::floor((p.v - self.extent.south_v()) / QUARTER_V_M);
+        let is_inside = a >= 0.0 && b >= 0.0 && a < self.extent.across as f64 && b < self.extent.strips as f64;
+        is_inside.then(|| self.marks(a as usize, b as usize))
+    }
+
+    /// The strip that a place is in; beyond the city's edges the nearest.
+    pub fn strip_of(&self, v: f64) -> usize {
+        let b = libm::floor((v - self.extent.south_v()) / QUARTER_V_M);
+        b.clamp(0.0, (self.extent.strips - 1) as f64) as usize
+    }
+
+    /// The ground without hills and hollows.
     fn valley(&self, p: Lattice) -> f64 {
-        let off = (p.v - self.river_v).abs();
-        let bank = self.bank(p.u);
-        let water = self.water_level(p.u);
-        if off < RIVER_HALF_M {
-            let share = off / RIVER_HALF_M;
-            return water - BED_M * (1.0 - share * share);
+        let strip = self.strip_of(p.v);
+        let water = self.waters[strip];
+        let off = (p.v - water.v).abs();
+        let bank = self.bank(strip, p.u);
+        let level = bank - BANK_M;
+        let (half, bank_half) = (water.half_m, water.bank_half_m());
+        let land = if off < half {
+            level - BED_M * (1.0 - off / half * (off / half))
+        } else if off < bank_half {
+            level + BANK_M * smooth((off - half) / (bank_half - half))
+        } else {
+            // Level from the banks across the roads along them, then rising; the swell sets in further out.
+            let away = (off - water.road_m() - 12.0).max(0.0);
+            let swell = (self.swell[0].at(p.u) + self.swell[1].at(p.v)) * smooth((away / 160.0).min(1.0));
+            bank + self.side(strip, p, bank, away) + swell
+        };
+        match &self.lake {
+            Some(lake) => lake.shaped(p, land, off < half),
+            None => land,
         }
-        if off < BANK_HALF_M {
-            return water + (bank - water) * smooth((off - RIVER_HALF_M) / (BANK_HALF_M - RIVER_HALF_M));
-        }
-        // Level from the banks across the roads along them, then rising; the swell sets in further out.
-        let away = (off - RIVER_ROAD_M - 12.0).max(0.0);
-        let swell = (self.swell[0].at(p.u) + self.swell[1].at(p.v)) * smooth((away / 160.0).min(1.0));
-        bank + SIDE_SLOPE * away + swell
     }
 
-    /// Floor and sides of the open cuttings before the portals.
-    fn cutting(&self, p: Lattice) -> Option<f64> {
-        let ((from, to), (west, east)) = (self.bore.approach, self.bore.portals);
-        let open = (from..=west + GALLERY_M).contains(&p.u) || (east - GALLERY_M..=to).contains(&p.u);
-        open.then(|| self.bore_height(p.u) + ((p.v - self.bore.v).abs() - CUTTING_HALF_M).max(0.0))
+    /// How high the valley's side stands above the banks, so far from them: a slope that rounds off into the ridge.
+    fn side(&self, strip: usize, p: Lattice, bank: f64, away: f64) -> f64 {
+        let water = self.waters[strip];
+        let is_north = p.v >= water.v;
+        let south_edge = self.extent.south_v() + QUARTER_V_M * strip as f64;
+        let (edge, beyond) = if is_north { (south_edge + QUARTER_V_M, Some(strip + 1)) } else { (south_edge, strip.checked_sub(1)) };
+        let other = beyond.filter(|other| *other < self.extent.strips).map_or(bank, |other| self.bank(other, p.u));
+        let ridge = (bank + other) / 2.0 + RIDGE_M - bank;
+        let share = away / ((edge - water.v).abs() - water.road_m() - 12.0);
+        let rounded = |x: f64| x - (x - SLOPE_SHARE).max(0.0) * (x - SLOPE_SHARE).max(0.0) / (2.0 * (1.0 - SLOPE_SHARE));
+        ridge * rounded(share.min(1.0)) / rounded(1.0)
     }
 }
 
+fn sum(waves: &[Wave], x: f64) -> f64 {
+    waves.iter().map(|wave| wave.at(x)).sum()
+}
+
 /// 0 to 1 without a kink at either end.
-fn smooth(share: f64) -> f64 {
+pub fn smooth(share: f64) -> f64 {
     let x = share.clamp(0.0, 1.0);
     x * x * (3.0 - 2.0 * x)
 }
@@ -224,43 +282,80 @@ fn smooth(share: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn ground(seed: u64) -> Ground {
-        let hill = Rise { centre: Lattice::new(470.0, 330.0), radius_m: 235.0, height_m: 58.0 };
-        Ground::new(seed, -140.0, -800.0, hill, 205.0)
+    fn ground(seed: u64, across: usize, strips: usize) -> Ground {
+        let extent = Extent { across, strips, slope: 0.002, has_lake: across > 1 };
+        let waters = (0..strips).map(|b| {
+            let middle = extent.south_v() + QUARTER_V_M * b as f64 + 460.0;
+            Watercourse { v: middle, half_m: if b == strips / 2 { 24.0 } else { 8.0 } }
+        });
+        let mut ground = Ground::new(seed, extent, waters.collect());
+        let (a, b) = extent.middle();
+        let rise = Rise { centre: Lattice::new(470.0, 330.0), radius_m: 235.0, height_m: 58.0 };
+        let hill = ground.pierced(rise, 205.0);
+        ground.mark(a, b, Marks { hill: Some(hill), hollows: vec![] });
+        ground
     }
 
     #[test]
     fn the_lattice_is_found_back_from_the_plan() {
         for seed in 0..20 {
-            let ground = ground(seed);
-            for (u, v) in [(0.0, 0.0), (-800.0, 600.0), (799.0, -600.0), (-1300.0, -1100.0), (470.0, 330.0)] {
+            let ground = ground(seed, 9, 11);
+            for (u, v) in [(0.0, 0.0), (-800.0, 600.0), (799.0, -600.0), (-1300.0, -1100.0), (470.0, 330.0), (7000.0, -6500.0)] {
                 let back = ground.lattice(ground.plan(Lattice::new(u, v)));
-                assert!(back.distance(Lattice::new(u, v)) < 1e-9, "{seed} {u} {v}: {back:?}");
+                assert!(back.distance(Lattice::new(u, v)) < 1e-8, "{seed} {u} {v}: {back:?}");
             }
         }
     }
 
     #[test]
     fn the_river_lies_below_its_banks_and_the_hill_above_the_town() {
-        let ground = ground(1);
+        let ground = ground(1, 1, 1);
         let h = |u, v| ground.height_at(Lattice::new(u, v));
-        assert!(h(0.0, -140.0) < ground.water_level(0.0) - 2.0);
-        assert!((h(0.0, -140.0 + RIVER_ROAD_M) - ground.bank(0.0)).abs() < 1e-9);
+        assert!(h(0.0, -140.0) < ground.water_level(0, 0.0) - 2.0);
+        assert!((h(0.0, -140.0 + ground.waters[0].road_m()) - ground.bank(0, 0.0)).abs() < 1e-9);
         assert!(h(700.0, -140.0) < h(-700.0, -140.0), "the river falls eastwards");
         assert!(h(470.0, 330.0) > h(470.0, 0.0) + 50.0);
     }
 
     #[test]
-    fn a_tunnel_runs_under_the_hill_and_its_approaches_are_open() {
-        let ground = ground(1);
-        let ((from, to), (west, east)) = (ground.bore.approach, ground.bore.portals);
-        assert!(from < west - 20.0 && west < east - 150.0 && east < to - 20.0);
-        let cover = |u| ground.height_at(Lattice::new(u, 205.0)) - ground.bore_height(u);
-        for step in 0..=50 {
-            let share = f64::from(step) / 50.0;
-            let (start, end) = (west + GALLERY_M + 0.01, east - GALLERY_M - 0.01);
-            assert!(cover(start + (end - start) * share) >= PORTAL_M, "{share}");
-            assert!(cover(from + (west - from) * share).abs() < 0.5, "{share}");
+    fn the_land_has_no_step_anywhere_and_no_kink_on_a_ridge() {
+        let ground = ground(1, 3, 3);
+        let h = |u, v| ground.height_at(Lattice::new(u, v));
+        for line in 0..40 {
+            let u = -2390.0 + 123.0 * f64::from(line);
+            for step in 0..4200 {
+                let v = -2100.0 + f64::from(step);
+                // The steepest there is are the sides of a cutting.
+                assert!((h(u, v + 1.0) - h(u, v)).abs() < 1.2, "{u} {v}");
+            }
+            for ridge in [-600.0, 600.0] {
+                let (below, above) = (h(u, ridge) - h(u, ridge - 2.0), h(u, ridge + 2.0) - h(u, ridge));
+                assert!((below - above).abs() < 0.01, "{u} {ridge}: {below} {above}");
+            }
+        }
+        for v in [-1340.0, -1000.0, -140.0, 0.0, 130.0, 900.0, 1060.0, 1500.0] {
+            for step in 0..9000 {
+                let u = -2600.0 + f64::from(step);
+                assert!((h(u + 1.0, v) - h(u, v)).abs() < 1.2, "{u} {v}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_water_ends_in_the_lake() {
+        let ground = ground(1, 3, 3);
+        let lake = ground.lake.unwrap();
+        for (strip, water) in ground.waters.iter().enumerate() {
+            let mut before = f64::INFINITY;
+            for step in 0..60 {
+                let level = ground.water_level(strip, -2400.0 + 90.0 * f64::from(step));
+                assert!(level <= before && level >= lake.level_m - 1e-9, "{strip}");
+                before = level;
+            }
+            let shore = lake.shore_u(water.v).unwrap();
+            assert!((ground.water_level(strip, shore) - lake.level_m).abs() < 1e-9);
+            assert!(ground.height_at(Lattice::new(shore + 60.0, water.v)) < lake.level_m - 0.5);
+            assert!(ground.height_at(Lattice::new(shore + 60.0, water.v + 90.0)) < lake.level_m - 0.5);
         }
     }
 }

@@ -1,41 +1,51 @@
 //! The demo city: a generator, deterministic by seed.
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod blocks;
 mod buildings;
+mod city;
 pub mod dem;
 mod drains;
 mod emit;
 mod flow;
+mod frame;
 mod geodesy;
 mod gradient;
 mod ground;
-mod layout;
+mod lake;
 mod mains;
 mod names;
+mod overpass;
 mod places;
 mod plan;
+mod quarter;
 mod random;
+mod rise;
 mod roads;
 pub mod script;
+mod seams;
 mod sensors;
 mod stock;
+mod streets;
+mod toponyms;
 pub mod truth;
+mod waters;
 
+pub use city::generate;
 pub use script::Script;
 pub use truth::Truth;
 
 use citytwin_model::class::Class;
 use citytwin_model::{Geometry, LonLat, Value};
-use emit::Emitter;
+use frame::Frame;
 use geodesy::Geodesy;
-use layout::{Extent, Layout, Service};
+use ground::Extent;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
-use truth::Planted;
 
 /// Where the demo city lies.
 pub const ORIGIN: LonLat = LonLat { lon: 116.0, lat: 30.0 };
@@ -43,7 +53,7 @@ pub const ORIGIN: LonLat = LonLat { lon: 116.0, lat: 30.0 };
 pub const GEOID_OFFSET_M: f64 = -12.5;
 
 /// The classes that a demo city has something of; the catalogue knows many more.
-pub const CLASSES: [&str; 25] = [
+pub const CLASSES: [&str; 27] = [
     "address",
     "bridge",
     "building",
@@ -60,10 +70,12 @@ pub const CLASSES: [&str; 25] = [
     "park",
     "ponding_point",
     "road",
+    "road_node",
     "sensor",
     "sewer_pipe",
     "storm_pipe",
     "tunnel",
+    "unit_grid",
     "water_area",
     "water_node",
     "water_pipe",
@@ -76,20 +88,43 @@ pub const CLASSES: [&str; 25] = [
 pub enum Size {
     /// About 10 000 features on 1.6 × 1.2 km.
     Village,
+    /// About 100 000 features on 4.8 × 3.6 km.
+    Town,
+    /// About 1 million features on 14 × 13 km.
+    City,
+    /// About 10 million features on 50 × 40 km.
+    Metropolis,
 }
 
 impl Size {
-    pub const ALL: [Self; 1] = [Self::Village];
+    pub const ALL: [Self; 4] = [Self::Village, Self::Town, Self::City, Self::Metropolis];
 
     pub fn id(self) -> &'static str {
         match self {
             Self::Village => "village",
+            Self::Town => "town",
+            Self::City => "city",
+            Self::Metropolis => "metropolis",
         }
     }
 
+    /// Odd numbers of quarters, so that one lies in the middle. Larger cities lie on flatter land.
     fn extent(self) -> Extent {
         match self {
-            Self::Village => Extent { half_u: 800.0, half_v: 600.0, columns: 14, rows_north: 8, rows_south: 5 },
+            Self::Village => Extent { across: 1, strips: 1, slope: 0.0022, has_lake: false },
+            Self::Town => Extent { across: 3, strips: 3, slope: 0.0021, has_lake: true },
+            Self::City => Extent { across: 9, strips: 11, slope: 0.0016, has_lake: true },
+            Self::Metropolis => Extent { across: 31, strips: 33, slope: 0.0011, has_lake: true },
+        }
+    }
+
+    /// Ring roads: how many quarters lie between the middle one and each.
+    fn rings(self) -> &'static [usize] {
+        match self {
+            Self::Village => &[],
+            Self::Town => &[0],
+            Self::City => &[1, 3],
+            Self::Metropolis => &[2, 6, 11],
         }
     }
 }
@@ -115,6 +150,9 @@ pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 /// Takes features as they are made. Attributes are in the order of the class's own; references are codes.
 pub trait Sink {
     fn add(&mut self, class: &Arc<Class>, geometry: Option<Geometry>, attributes: Vec<Value>) -> Result<(), SinkError>;
+
+    /// So many of the city's quarters are made.
+    fn made(&mut self, _quarters: usize, _of: usize) {}
 }
 
 /// What was made, and what goes into the files beside it.
@@ -124,7 +162,7 @@ pub struct Summary {
     pub counts: BTreeMap<String, u64>,
     pub script: Script,
     pub truth: Truth,
-    layout: Layout,
+    frame: Frame,
     geodesy: Geodesy,
 }
 
@@ -142,71 +180,8 @@ impl Summary {
         )
     }
 
-    /// `FILE.dem.tif`: the ground on a grid of about 10 m.
+    /// `FILE.dem.tif`: the ground on a grid of about 10 m, of 20 m for the largest.
     pub fn write_dem(&self, to: &mut impl Write) -> io::Result<()> {
-        dem::write(&self.layout.ground, &self.geodesy, &dem::Grid::of(&self.layout, &self.geodesy), to)
+        dem::write(&self.frame.ground, &self.geodesy, &dem::Grid::of(&self.frame, &self.geodesy), to)
     }
-}
-
-/// Makes a city and hands its features to the sink. The same size and seed give the same features, to the last bit.
-pub fn generate(size: Size, seed: u64, sink: &mut dyn Sink) -> Result<Summary, SinkError> {
-    let geodesy = Geodesy::at(ORIGIN);
-    let layout = Layout::new(seed, size.extent());
-    let mut out = Emitter::new(geodesy.clone(), sink);
-    let roads = roads::emit(&layout, &mut out)?;
-    let town = buildings::emit(&layout, &roads, &mut out)?;
-    let places = places::emit(&layout, &town, &mut out)?;
-    let water = mains::emit_water(&layout, &mut out)?;
-    let gas = mains::emit_gas(&layout, &mut out)?;
-    let storm = drains::emit(&layout, Service::Storm, None, &mut out)?;
-    let sewer = drains::emit(&layout, Service::Sewer, Some(&storm), &mut out)?;
-    let hosts = sensors::Hosts { roads: &roads, water: &water, gas: &gas, storm: &storm, sewer: &sewer, places: &places };
-    let script = sensors::emit(&layout, hosts, &mut out)?;
-    let planted = planted(&layout, &geodesy, &water, &places);
-    let counts = out.counts();
-    let truth = Truth { format: truth::FORMAT.to_owned(), size: size.to_string(), seed, counts: counts.clone(), planted };
-    Ok(Summary { counts, script, truth, layout, geodesy })
-}
-
-fn planted(layout: &Layout, geodesy: &Geodesy, water: &mains::Water, places: &places::Places) -> Vec<Planted> {
-    let degrees = |p| {
-        let at = geodesy.degrees(p);
-        [at.lon, at.lat]
-    };
-    let label = |zh: &str, en: &str| script::Label { zh: zh.to_owned(), en: en.to_owned() };
-    let mut planted = vec![];
-    if let Some(gap) = water.gap {
-        planted.push(Planted {
-            kind: "hydrant_gap".into(),
-            label: label("消火栓覆盖盲区", "no hydrant within reach"),
-            at: degrees(gap),
-            features: vec![],
-            found_by: "coverage".into(),
-            radius_m: Some(mains::GAP_RADIUS_M),
-        });
-    }
-    // The pipes that break most, for their length.
-    let mut worst: Vec<&mains::Main> = water.mains.iter().filter(|main| main.breaks > 0 && main.length_m > 20.0).collect();
-    worst.sort_by(|a, b| (b.breaks as f64 / b.length_m).total_cmp(&(a.breaks as f64 / a.length_m)).then_with(|| a.code.cmp(&b.code)));
-    for main in worst.iter().take(12) {
-        planted.push(Planted {
-            kind: "failing_pipe".into(),
-            label: label("频繁破损的供水管", "water pipe that breaks often"),
-            at: degrees(main.middle),
-            features: vec![["water_pipe".into(), main.code.clone()]],
-            found_by: "risk".into(),
-            radius_m: None,
-        });
-    }
-    for (point, hollow) in places.ponding.iter().zip(&layout.ground.hollows) {
-        planted.push(Planted {
-            kind: "ponding".into(),
-            label: label("路口低洼积水", "hollow where rain gathers"),
-            at: degrees(point.at),
-            features: vec![["ponding_point".into(), point.code.clone()]],
-            found_by: "flooding".into(),
-            radius_m: Some(hollow.radius_m),
-        });
-    }
-    planted
 }

@@ -1,114 +1,115 @@
 //! Names that sound right, in both languages. Nobody and nothing real is meant.
 
-/// 中文 and English.
-pub type Name = (&'static str, &'static str);
+mod pools;
 
-pub const RIVER: Name = ("清溪河", "Qingxi River");
-pub const HILL_PARK: Name = ("凤凰山森林公园", "Fenghuang Hill Forest Park");
-pub const TUNNEL: Name = ("凤凰山隧道", "Fenghuang Hill Tunnel");
-pub const MAIN_AVENUE: Name = ("建设大道", "Jianshe Avenue");
-pub const MAIN_ROAD: Name = ("人民路", "Renmin Road");
-pub const RIVER_NORTH: Name = ("滨河北路", "Binhe North Road");
-pub const RIVER_SOUTH: Name = ("滨河南路", "Binhe South Road");
-pub const RING: [Name; 4] = [
-    ("环城东路", "Huancheng East Road"),
-    ("环城南路", "Huancheng South Road"),
-    ("环城西路", "Huancheng West Road"),
-    ("环城北路", "Huancheng North Road"),
-];
-/// Secondary roads.
-pub const SECONDARY: [Name; 8] = [
-    ("解放路", "Jiefang Road"),
-    ("中山路", "Zhongshan Road"),
-    ("迎宾路", "Yingbin Road"),
-    ("长江路", "Changjiang Road"),
-    ("黄河路", "Huanghe Road"),
-    ("振兴路", "Zhenxing Road"),
-    ("开发路", "Kaifa Road"),
-    ("东湖路", "Donghu Road"),
-];
-/// Branch streets.
-pub const STREETS: [Name; 44] = [
-    ("文化街", "Wenhua Street"),
-    ("和平街", "Heping Street"),
-    ("光明街", "Guangming Street"),
-    ("胜利街", "Shengli Street"),
-    ("新华街", "Xinhua Street"),
-    ("团结街", "Tuanjie Street"),
-    ("幸福街", "Xingfu Street"),
-    ("青年街", "Qingnian Street"),
-    ("学府街", "Xuefu Street"),
-    ("桃园街", "Taoyuan Street"),
-    ("柳林街", "Liulin Street"),
-    ("东风街", "Dongfeng Street"),
-    ("朝阳街", "Chaoyang Street"),
-    ("育才街", "Yucai Street"),
-    ("健康街", "Jiankang Street"),
-    ("友谊街", "Youyi Street"),
-    ("民主街", "Minzhu Street"),
-    ("前进街", "Qianjin Street"),
-    ("迎春街", "Yingchun Street"),
-    ("杏花街", "Xinghua Street"),
-    ("梧桐街", "Wutong Street"),
-    ("槐荫街", "Huaiyin Street"),
-    ("竹园街", "Zhuyuan Street"),
-    ("荷花街", "Hehua Street"),
-    ("丹桂街", "Dangui Street"),
-    ("石桥街", "Shiqiao Street"),
-    ("古井街", "Gujing Street"),
-    ("书院街", "Shuyuan Street"),
-    ("盐市街", "Yanshi Street"),
-    ("米市街", "Mishi Street"),
-    ("永安街", "Yong'an Street"),
-    ("太平街", "Taiping Street"),
-    ("长乐街", "Changle Street"),
-    ("兴隆街", "Xinglong Street"),
-    ("仁和街", "Renhe Street"),
-    ("广福街", "Guangfu Street"),
-    ("松柏街", "Songbai Street"),
-    ("银杏街", "Yinxing Street"),
-    ("茶园街", "Chayuan Street"),
-    ("牌楼街", "Pailou Street"),
-    ("南园街", "Nanyuan Street"),
-    ("北苑街", "Beiyuan Street"),
-    ("花溪街", "Huaxi Street"),
-    ("望月街", "Wangyue Street"),
-];
-pub const ESTATES: [Name; 24] = [
-    ("锦绣花园", "Jinxiu Garden"),
-    ("阳光家园", "Yangguang Homes"),
-    ("翠竹苑", "Cuizhu Court"),
-    ("桂花苑", "Guihua Court"),
-    ("幸福里", "Xingfu Li"),
-    ("康乐新村", "Kangle New Village"),
-    ("和谐家园", "Hexie Homes"),
-    ("金桥小区", "Jinqiao Estate"),
-    ("滨河花园", "Binhe Garden"),
-    ("书香名邸", "Shuxiang Residence"),
-    ("紫荆苑", "Zijing Court"),
-    ("怡景苑", "Yijing Court"),
-    ("安居小区", "Anju Estate"),
-    ("御景湾", "Yujing Bay"),
-    ("云溪雅居", "Yunxi Residence"),
-    ("绿城花园", "Lücheng Garden"),
-    ("凤凰城", "Fenghuang City"),
-    ("望江名苑", "Wangjiang Court"),
-    ("枫林小区", "Fenglin Estate"),
-    ("春江花园", "Chunjiang Garden"),
-    ("映月苑", "Yingyue Court"),
-    ("福临小区", "Fulin Estate"),
-    ("东方新城", "Dongfang New Town"),
-    ("明珠花园", "Mingzhu Garden"),
-];
-pub const WORKS: [Name; 10] = [
-    ("示范机械厂", "Shifan Machine Works"),
-    ("示范纺织厂", "Shifan Textile Mill"),
-    ("清溪食品厂", "Qingxi Food Factory"),
-    ("恒通物流园", "Hengtong Logistics Park"),
-    ("宏达建材厂", "Hongda Building Materials"),
-    ("华源电子厂", "Huayuan Electronics"),
-    ("永固五金厂", "Yonggu Hardware Works"),
-    ("瑞丰包装厂", "Ruifeng Packaging"),
-    ("长盛汽配厂", "Changsheng Auto Parts"),
-    ("新科科技园", "Xinke Technology Park"),
-];
+use pools::{AUSPICIOUS, ENDINGS};
+
+/// 中文 and English.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    pub zh: String,
+    pub en: String,
+}
+
+impl Name {
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+
+    /// With something behind it, in both languages.
+    pub fn and(&self, zh: &str, en: &str) -> Self {
+        Self::new(format!("{}{zh}", self.zh), format!("{} {en}", self.en))
+    }
+}
+
+impl From<(&str, &str)> for Name {
+    fn from((zh, en): (&str, &str)) -> Self {
+        Self::new(zh, en)
+    }
+}
+
+pub const CITY: (&str, &str) = ("示范市", "Shifan");
+pub const RIVER: (&str, &str) = ("清溪河", "Qingxi River");
+pub const LAKE: (&str, &str) = ("东湖", "Donghu Lake");
+/// Streets whose names everyone knows; the rest are made of [`stem`]s.
+pub use pools::{ESTATES, SECONDARY, STREETS, WORKS};
+
+/// Two characters that go together: how many there are, and the `k`th in an order that is the kind's own.
+pub const STEMS: usize = AUSPICIOUS.len() * ENDINGS.len();
+
+/// What names are given to. Each kind goes through the stems in its own order.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Street = 0,
+    Place = 1,
+    Estate = 2,
+    Nature = 3,
+    Works = 4,
+}
+
+pub fn stem(seed: u64, kind: Kind, k: usize) -> Name {
+    // A step that has no divisor in common with the number of stems comes by all of them before it returns.
+    let start = (crate::random::Random::of(seed, "stems", kind as i64, 0).next() % STEMS as u64) as usize;
+    let at = (start + (k % STEMS) * 3_907) % STEMS;
+    let ((zh_1, en_1), (zh_2, en_2)) = (AUSPICIOUS[at / ENDINGS.len()], ENDINGS[at % ENDINGS.len()]);
+    // 汉语拼音正词法: a syllable that begins with a, e or o is set off.
+    let gap = if en_2.starts_with(['a', 'e', 'o']) { "'" } else { "" };
+    let mut en = en_1.to_owned();
+    en[..1].make_ascii_uppercase();
+    Name::new(format!("{zh_1}{zh_2}"), format!("{en}{gap}{en_2}"))
+}
+
+/// The `k`th small street of the city, after the first `kept` stems, which are kept for long ones. No two are alike.
+pub fn street(seed: u64, kept: usize, k: usize) -> Name {
+    const FORMS: [(&str, &str); 8] = [
+        ("街", "Street"),
+        ("路", "Road"),
+        ("巷", "Lane"),
+        ("一路", "1st Road"),
+        ("二路", "2nd Road"),
+        ("三路", "3rd Road"),
+        ("东街", "East Street"),
+        ("西街", "West Street"),
+    ];
+    let free = STEMS - kept;
+    let (zh, en) = FORMS[k / free % FORMS.len()];
+    stem(seed, Kind::Street, kept + k % free).and(zh, en)
+}
+
+/// The name of a part of a long street: 人民路 → 人民北路, Renmin Road → Renmin North Road.
+pub fn part(stem: &Name, part: (&str, &str), form: (&str, &str)) -> Name {
+    let en = if part.1.is_empty() { format!("{} {}", stem.en, form.1) } else { format!("{} {} {}", stem.en, part.1, form.1) };
+    Name::new(format!("{}{}{}", stem.zh, part.0, form.0), en)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_stem_comes_twice_and_none_is_a_name_that_everyone_knows() {
+        let stems: Vec<Name> = (0..STEMS).map(|k| stem(1, Kind::Street, k)).collect();
+        let zh: BTreeSet<&str> = stems.iter().map(|name| name.zh.as_str()).collect();
+        assert_eq!(zh.len(), STEMS);
+        for (known, _) in SECONDARY.iter().chain(&STREETS) {
+            let known: String = known.chars().take(2).collect();
+            assert!(!zh.contains(known.as_str()), "{known}");
+        }
+        assert!(stems.iter().all(|name| name.zh.chars().next() != name.zh.chars().nth(1)));
+        assert!(stems.iter().all(|name| name.en.chars().next().is_some_and(char::is_uppercase) && !name.en.contains(' ')));
+    }
+
+    #[test]
+    fn a_metropolis_has_names_enough() {
+        let names: BTreeSet<String> = (0..45_000).map(|k| street(7, 400, k).zh).collect();
+        assert_eq!(names.len(), 45_000);
+    }
+
+    #[test]
+    fn pinyin_is_written_as_it_should_be() {
+        let all: BTreeSet<(String, String)> = (0..STEMS).map(|k| stem(3, Kind::Place, k)).map(|name| (name.zh, name.en)).collect();
+        assert!(all.contains(&("永安".to_owned(), "Yong'an".to_owned())));
+        assert!(all.contains(&("绿源".to_owned(), "Lüyuan".to_owned())));
+    }
+}

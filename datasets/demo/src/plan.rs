@@ -110,6 +110,12 @@ pub fn inside(ring: &[Plan], p: Plan) -> bool {
     odd
 }
 
+/// The area inside a ring; its first point need not be repeated.
+pub fn ring_area(ring: &[Plan]) -> f64 {
+    let twice: f64 = ring.iter().enumerate().map(|(i, a)| a.cross(ring[(i + 1) % ring.len()])).sum();
+    twice.abs() / 2.0
+}
+
 /// A rectangle anywhere, at any angle: a footprint.
 #[derive(Clone, Copy, Debug)]
 pub struct Rectangle {

@@ -4,13 +4,14 @@ use crate::SinkError;
 use crate::drains::{Drains, Manhole};
 use crate::emit::{Emitter, Row};
 use crate::geodesy::round_to;
-use crate::layout::Layout;
 use crate::mains::{Gas, Hydrant, Main, Valve, Water};
-use crate::places::{Places, RIVER_CODE};
+use crate::places::Places;
 use crate::plan::Plan;
+use crate::quarter::Quarter;
 use crate::random::Random;
 use crate::roads::Roads;
-use crate::script::{Course, FORMAT, Incident, Label, Script};
+use crate::script::{Course, Incident, Label};
+use crate::streets::Node;
 use citytwin_catalogue::Catalogue;
 
 /// What the sensors are put on.
@@ -24,25 +25,20 @@ pub struct Hosts<'a> {
     pub places: &'a Places,
 }
 
-/// The script plays its incidents in this time, then starts again.
-const REPEAT_S: f64 = 600.0;
-
-pub fn emit(layout: &Layout, hosts: Hosts, out: &mut Emitter) -> Result<Script, SinkError> {
-    let mut watch = Watch { out, random: Random::of(layout.seed, "sensors", 0, 0) };
-    let mut script = Script { format: FORMAT.to_owned(), simulated: true, repeat_s: REPEAT_S, incidents: vec![] };
-    hydrants(layout, hosts.water, &mut watch, &mut script)?;
+/// A quarter's sensors; returns what may happen in it.
+pub fn emit(quarter: &Quarter, hosts: Hosts, out: &mut Emitter) -> Result<Vec<Incident>, SinkError> {
+    let mut watch = Watch { out, random: quarter.random("sensors") };
+    let mut incidents = vec![];
+    hydrants(quarter, hosts.water, &mut watch, &mut incidents)?;
     water_mains(hosts.water, &mut watch)?;
-    methane(hosts, &mut watch, &mut script)?;
-    levels(hosts, &mut watch, &mut script)?;
-    bridges(hosts.roads, &mut watch, &mut script)?;
-    tunnel(hosts.roads, &mut watch, &mut script)?;
+    methane(hosts, &mut watch, &mut incidents)?;
+    levels(quarter, hosts, &mut watch, &mut incidents)?;
+    if quarter.b == quarter.frame.extent.middle().1 {
+        bridges(hosts.roads, &mut watch, &mut incidents)?;
+    }
+    tunnel(hosts.roads, &mut watch, &mut incidents)?;
     gas_supply(hosts.gas, &mut watch)?;
-    script.incidents.sort_by(|a, b| first_start(a).total_cmp(&first_start(b)));
-    Ok(script)
-}
-
-fn first_start(incident: &Incident) -> f64 {
-    incident.courses.iter().map(|course| course.start_s).fold(f64::INFINITY, f64::min)
+    Ok(incidents)
 }
 
 /// A datastream on a normal day, and its limits.
@@ -123,13 +119,13 @@ fn nearest<T>(things: &[T], to: Plan, at: impl Fn(&T) -> Plan) -> Option<usize> 
     (0..things.len()).min_by(|a, b| at(&things[*a]).distance(to).total_cmp(&at(&things[*b]).distance(to)))
 }
 
-fn town_centre(layout: &Layout) -> Plan {
-    layout.ground.plan(layout.at(crate::layout::Node { i: layout.main_column, j: layout.main_row }))
+fn town_centre(quarter: &Quarter) -> Plan {
+    quarter.ground().plan(quarter.at(Node { i: quarter.main_column, j: quarter.main_row }))
 }
 
 /// Every sixth hydrant reports. One near the middle of the town loses its pressure first of all.
-fn hydrants(layout: &Layout, water: &Water, watch: &mut Watch, script: &mut Script) -> Result<(), SinkError> {
-    let central = nearest(&water.hydrants, town_centre(layout), |hydrant| hydrant.at);
+fn hydrants(quarter: &Quarter, water: &Water, watch: &mut Watch, incidents: &mut Vec<Incident>) -> Result<(), SinkError> {
+    let central = nearest(&water.hydrants, town_centre(quarter), |hydrant| hydrant.at);
     for (k, hydrant) in water.hydrants.iter().enumerate() {
         if k % 6 != 3 && Some(k) != central {
             continue;
@@ -150,7 +146,7 @@ fn hydrants(layout: &Layout, water: &Water, watch: &mut Watch, script: &mut Scri
         if Some(k) == central {
             let (zh, en) = (format!("消火栓 {code} 压力骤降"), format!("Hydrant {code} loses its pressure"));
             let courses = vec![course(&streams[0], [40.0, 6.0, 130.0, 20.0], 62.0)];
-            script.incidents.push(watch.incident("hydrant_pressure", zh, en, *at, courses));
+            incidents.push(watch.incident("hydrant_pressure", zh, en, *at, courses));
         }
     }
     Ok(())
@@ -219,7 +215,7 @@ fn water_mains(water: &Water, watch: &mut Watch) -> Result<(), SinkError> {
 }
 
 /// Gas detectors in sewer manholes; in one, and then its neighbour, methane rises.
-fn methane(hosts: Hosts, watch: &mut Watch, script: &mut Script) -> Result<(), SinkError> {
+fn methane(hosts: Hosts, watch: &mut Watch, incidents: &mut Vec<Incident>) -> Result<(), SinkError> {
     // 20 % of the lower explosive limit is the usual first alarm in chambers.
     let stream =
         Stream { property: "ch4", baseline: 2.0, amplitude: 1.2, high: Some(20.0), low: None, hysteresis: 3.0, severity: "critical" };
@@ -237,13 +233,13 @@ fn methane(hosts: Hosts, watch: &mut Watch, script: &mut Script) -> Result<(), S
         let code = &first.1.code;
         let (zh, en) = (format!("检查井 {code} 甲烷浓度升高"), format!("Methane rises in manhole {code}"));
         let courses = vec![course(&first.0, [95.0, 45.0, 140.0, 60.0], 46.0), course(&second.0, [150.0, 60.0, 80.0, 50.0], 24.0)];
-        script.incidents.push(watch.incident("manhole_methane", zh, en, first.1.at, courses));
+        incidents.push(watch.incident("manhole_methane", zh, en, first.1.at, courses));
     }
     Ok(())
 }
 
 /// Water levels in drains and river, ponding depth and rain; a cloudburst passes over.
-fn levels(hosts: Hosts, watch: &mut Watch, script: &mut Script) -> Result<(), SinkError> {
+fn levels(quarter: &Quarter, hosts: Hosts, watch: &mut Watch, incidents: &mut Vec<Incident>) -> Result<(), SinkError> {
     let mut courses = vec![];
     if let Some((code, at, z)) = &hosts.places.fire_station {
         let rain = Stream {
@@ -270,7 +266,7 @@ fn levels(hosts: Hosts, watch: &mut Watch, script: &mut Script) -> Result<(), Si
             severity: "serious",
         };
         let host = Host { code: &point.code, at: point.at, z: point.ground_m };
-        let streams = watch.sensor("ponding_gauge", &format!("{}积水监测", point.name.0), &host, &[depth])?;
+        let streams = watch.sensor("ponding_gauge", &format!("{}积水监测", point.name.zh), &host, &[depth])?;
         // The third stays dry.
         if k < 2 {
             at = point.at;
@@ -312,22 +308,21 @@ fn levels(hosts: Hosts, watch: &mut Watch, script: &mut Script) -> Result<(), Si
             hysteresis: 0.2,
             severity: "serious",
         };
-        let streams = watch.sensor("level_gauge", "清溪河水位站", &Host { code: RIVER_CODE, at, z: level }, &[stream])?;
+        let streams = watch.sensor(
+            "level_gauge",
+            &format!("{}水位站", quarter.frame.water_name(quarter.b).zh),
+            &Host { code: &hosts.places.river, at, z: level },
+            &[stream],
+        )?;
         courses.push(course(&streams[0], [260.0, 90.0, 60.0, 120.0], level + 1.3));
     }
-    script.incidents.push(watch.incident(
-        "cloudburst",
-        "短时强降雨，路口积水".into(),
-        "Cloudburst, junctions under water".into(),
-        at,
-        courses,
-    ));
+    incidents.push(watch.incident("cloudburst", "短时强降雨，路口积水".into(), "Cloudburst, junctions under water".into(), at, courses));
     Ok(())
 }
 
 /// Strain at midspan and over the piers; a lorry that is too heavy crosses the main bridge.
-fn bridges(roads: &Roads, watch: &mut Watch, script: &mut Script) -> Result<(), SinkError> {
-    for (k, bridge) in roads.bridges.iter().enumerate() {
+fn bridges(roads: &Roads, watch: &mut Watch, incidents: &mut Vec<Incident>) -> Result<(), SinkError> {
+    for bridge in &roads.bridges {
         let plan: Vec<Plan> = bridge.deck.iter().map(|(p, _)| *p).collect();
         let length = crate::plan::line_length(&plan);
         let mut courses = vec![];
@@ -355,14 +350,14 @@ fn bridges(roads: &Roads, watch: &mut Watch, script: &mut Script) -> Result<(), 
             let host = Host { code: &bridge.code, at, z };
             let streams =
                 watch.sensor("strain_gauge", &format!("桥梁应变 {} 第 {} 跨", bridge.code, n + 1), &host, &[strain, vibration])?;
-            if k == 0 {
+            if bridge.is_main {
                 // Span after span, as the load rolls over.
                 courses.push(course(&streams[0], [430.0 + 4.0 * n as f64, 3.0, 14.0, 6.0], if n == 1 { 365.0 } else { 290.0 }));
             }
         }
-        if k == 0 {
+        if bridge.is_main {
             let (zh, en) = (format!("桥梁 {} 超载车辆通过", bridge.code), format!("Overloaded lorry on bridge {}", bridge.code));
-            script.incidents.push(watch.incident("bridge_overload", zh, en, plan[plan.len() / 2], courses));
+            incidents.push(watch.incident("bridge_overload", zh, en, plan[plan.len() / 2], courses));
         }
     }
     Ok(())
@@ -381,7 +376,7 @@ fn deck_height(deck: &[(Plan, f64)], metres: f64) -> f64 {
 }
 
 /// Air in the tunnel; the fans stop for a while.
-fn tunnel(roads: &Roads, watch: &mut Watch, script: &mut Script) -> Result<(), SinkError> {
+fn tunnel(roads: &Roads, watch: &mut Watch, incidents: &mut Vec<Incident>) -> Result<(), SinkError> {
     let Some(tunnel) = &roads.tunnel else { return Ok(()) };
     let n = tunnel.bore.len();
     let mut courses = vec![];
@@ -405,8 +400,8 @@ fn tunnel(roads: &Roads, watch: &mut Watch, script: &mut Script) -> Result<(), S
             courses.push(course(&streams[1], [495.0, 25.0, 40.0, 30.0], 66.0));
         }
     }
-    let (zh, en) = ("凤凰山隧道风机停运，一氧化碳升高".to_owned(), "Fans stop in Fenghuang Hill Tunnel, carbon monoxide rises".to_owned());
-    script.incidents.push(watch.incident("tunnel_air", zh, en, tunnel.bore[n / 2].0, courses));
+    let (zh, en) = (format!("{}风机停运，一氧化碳升高", tunnel.name.zh), format!("Fans stop in {}, carbon monoxide rises", tunnel.name.en));
+    incidents.push(watch.incident("tunnel_air", zh, en, tunnel.bore[n / 2].0, courses));
     Ok(())
 }
 

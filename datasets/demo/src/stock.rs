@@ -1,7 +1,9 @@
-//! What was laid when, and of what: pipe stock that differs by district, street and year, so that risk has structure.
+//! What was laid when, and of what: pipe stock that differs by community, street and year, so that risk has structure.
 
-use crate::layout::{District, Edge, Layout, Service, Way};
+use crate::admin::Character;
+use crate::quarter::Quarter;
 use crate::random::Random;
+use crate::streets::{Edge, Service, Way};
 
 /// The demo city's present. Data, not a clock: the same seed is the same city in any year.
 pub const PRESENT_YEAR: i64 = 2026;
@@ -11,45 +13,47 @@ pub struct Laid {
     pub year: i64,
     pub material: &'static str,
     pub soil: &'static str,
-    pub district: District,
+    pub character: Character,
 }
 
-/// A street's pipe was laid in one go within a district, of one material.
-pub fn laid(layout: &Layout, edge: Edge, service: Service, diameter_mm: i64) -> Laid {
-    let middle = layout.on_edge(edge, 0.5);
-    let district = layout.district(middle);
+/// A street's pipe was laid in one go within a community, of one material.
+pub fn laid(quarter: &Quarter, edge: Edge, service: Service, diameter_mm: i64) -> Laid {
+    let middle = quarter.on_edge(edge, 0.5);
+    let part = quarter.part(middle);
+    let character = quarter.character(part);
     let (way, line) = match edge.way {
         Way::East => (0, edge.from.j),
         Way::North => (1, edge.from.i),
     };
-    let mut random = Random::of(layout.seed, service_id(service), (line * 2 + way) as i64, district as i64);
-    let (from, to) = built_between(district);
+    let community = quarter.frame.serial(quarter.a, quarter.b) * 8 + part as usize;
+    let mut random = Random::of(quarter.frame.seed, service_id(service), (line * 2 + way) as i64, community as i64);
+    let (from, to) = built_between(character);
     let year = if from < 2000 && random.chance(0.15) { random.whole(2012, 2023) } else { random.whole(from, to) };
     let material = match service {
         Service::Water => water_material(&mut random, year, diameter_mm),
         Service::Gas => gas_material(&mut random, year, diameter_mm),
         Service::Storm | Service::Sewer => drain_material(year, diameter_mm),
     };
-    let near_river = (middle.v - layout.ground.river_v).abs() < 175.0;
-    let soil = match district {
-        District::Industry => "very_high",
-        District::NewTown if !near_river => "low",
+    let near_river = (middle.v - quarter.water().v).abs() < 175.0;
+    let soil = match character {
+        Character::Industry => "very_high",
+        Character::NewTown if !near_river => "low",
         _ if near_river => "high",
         _ if random.chance(0.2) => "high",
         _ => "medium",
     };
-    Laid { year, material, soil, district }
+    Laid { year, material, soil, character }
 }
 
-/// When a district was built.
-pub fn built_between(district: District) -> (i64, i64) {
-    match district {
-        District::OldTown => (1956, 1984),
-        District::North => (1984, 1999),
-        District::West => (1975, 1995),
-        District::NewTown => (2009, 2022),
-        District::SouthBank => (1997, 2011),
-        District::Industry => (1990, 2005),
+/// When a community was built.
+pub fn built_between(character: Character) -> (i64, i64) {
+    match character {
+        Character::OldTown => (1956, 1984),
+        Character::Estates => (1984, 1999),
+        Character::Houses => (1975, 1995),
+        Character::NewTown => (2009, 2022),
+        Character::Suburb => (1997, 2011),
+        Character::Industry => (1990, 2005),
     }
 }
 
@@ -107,9 +111,9 @@ pub fn breaks(random: &mut Random, laid: &Laid, service: Service, length_m: f64)
         "very_high" => 2.5,
         _ => 1.0,
     };
-    let district = match laid.district {
-        District::OldTown => 1.5,
-        District::Industry => 1.7,
+    let character = match laid.character {
+        Character::OldTown => 1.5,
+        Character::Industry => 1.7,
         _ => 0.8,
     };
     let service = match service {
@@ -121,7 +125,7 @@ pub fn breaks(random: &mut Random, laid: &Laid, service: Service, length_m: f64)
     let recorded = age.min(25);
     // The age halfway through the years on record; growth is cut off where no survey reaches.
     let middle_age = (age - recorded / 2).min(50) as f64;
-    let per_year = rate * libm::exp(growth * (middle_age - 20.0)) * soil * district * service * length_m / 1000.0;
+    let per_year = rate * libm::exp(growth * (middle_age - 20.0)) * soil * character * service * length_m / 1000.0;
     random.poisson(per_year * recorded as f64)
 }
 
@@ -133,7 +137,7 @@ mod tests {
     fn old_iron_in_bad_ground_breaks_more() {
         let mut random = Random::of(1, "test", 0, 0);
         let mut total = |material, soil, year| {
-            let laid = Laid { year, material, soil, district: District::North };
+            let laid = Laid { year, material, soil, character: Character::Estates };
             (0..4000).map(|_| breaks(&mut random, &laid, Service::Water, 100.0)).sum::<i64>()
         };
         let (iron, plastic) = (total("cast_iron", "very_high", 1975), total("pe", "low", 2015));

@@ -76,9 +76,14 @@ fn storeys_heights_and_people_fit_each_other() {
             assert!((2.8..=14.0).contains(&storey), "seed {seed}: {} has storeys of {storey:.1} m", building.code());
             people += building.number("residents");
         }
-        let district: f64 = town.all("district").map(|district| district.number("residents")).sum();
-        assert_eq!(people, district, "seed {seed}");
-        assert!((15_000.0..60_000.0).contains(&people), "seed {seed}: {people} people");
+        for kind in ["district", "street", "community"] {
+            let counted =
+                town.all("district").filter(|district| district.text("kind") == kind).map(|district| district.number("residents"));
+            assert_eq!(people, counted.sum::<f64>(), "seed {seed}: {kind}");
+        }
+        assert_eq!(people, town.all("unit_grid").map(|cell| cell.number("residents")).sum::<f64>(), "seed {seed}");
+        let a_quarter = people / town.quarters() as f64;
+        assert!((15_000.0..60_000.0).contains(&a_quarter), "seed {seed}: {a_quarter} people in a quarter");
     }
 }
 

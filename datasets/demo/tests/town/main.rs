@@ -7,6 +7,7 @@ mod clearances;
 mod drainage;
 mod ground;
 mod mains;
+mod quarters;
 mod sameness;
 mod sensors;
 mod town;

@@ -51,9 +51,9 @@ fn units_and_properties_are_the_catalogues_and_everything_is_labelled_simulated(
 #[test]
 fn a_sensor_sits_where_its_host_is() {
     for (seed, town, _) in towns() {
-        let host_of = |code: &str| town.things.iter().find(|thing| thing.code() == code).unwrap();
+        let things: std::collections::BTreeMap<&str, &Thing> = town.things.iter().map(|thing| (thing.code(), thing)).collect();
         for sensor in town.all("sensor") {
-            let host = host_of(sensor.text("host"));
+            let host = things[sensor.text("host")];
             let at = sensor.at();
             let near =
                 host.vertices().windows(2).map(|s| crate::town::to_segment(at, s[0], s[1]).0).fold(plan_distance(host.at(), at), f64::min);

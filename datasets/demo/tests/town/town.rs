@@ -6,8 +6,9 @@ use citytwin_model::{Frame, Geometry, Position, Shape, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// Seeds that every property is tried with.
+/// Seeds that every property is tried with: a village each, and a town.
 pub const SEEDS: [u64; 6] = [1, 2, 3, 7, 20_261_121, u64::MAX];
+pub const TOWN_SEED: u64 = 1;
 
 /// East, north, height.
 pub type P = [f64; 3];
@@ -77,28 +78,39 @@ impl Town {
         self.by_class.get(class).into_iter().flatten().map(|k| &self.things[*k])
     }
 
+    /// How many quarters it has.
+    pub fn quarters(&self) -> usize {
+        self.all("district").filter(|district| district.text("kind") == "street").count()
+    }
+
     pub fn by_code(&self, class: &str) -> BTreeMap<&str, &Thing> {
         self.all(class).map(|thing| (thing.code(), thing)).collect()
     }
 }
 
-pub fn make(seed: u64) -> (Town, Summary) {
+pub fn make(size: Size, seed: u64) -> (Town, Summary) {
     let mut town = Town::default();
-    let summary = generate(Size::Village, seed, &mut town).expect("this sink takes everything");
+    let summary = generate(size, seed, &mut town).expect("this sink takes everything");
     (town, summary)
 }
 
-/// Each seed's town, made once.
+/// Each seed's village and the town, made once.
 pub fn towns() -> impl Iterator<Item = (u64, &'static Town, &'static Summary)> {
     static TOWNS: OnceLock<Vec<(u64, Town, Summary)>> = OnceLock::new();
     let towns = TOWNS.get_or_init(|| {
-        let make = |seed| {
-            let (town, summary) = make(seed);
+        let make = |(size, seed)| {
+            let (town, summary) = make(size, seed);
             (seed, town, summary)
         };
-        SEEDS.into_iter().map(make).collect()
+        SEEDS.into_iter().map(|seed| (Size::Village, seed)).chain([(Size::Town, TOWN_SEED)]).map(make).collect()
     });
     towns.iter().map(|(seed, town, summary)| (*seed, town, summary))
+}
+
+/// The city of several quarters.
+pub fn large_town() -> (&'static Town, &'static Summary) {
+    let (_, town, summary) = towns().last().expect("the last is the town");
+    (town, summary)
 }
 
 pub fn plan_distance(a: P, b: P) -> f64 {
