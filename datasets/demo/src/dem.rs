@@ -36,7 +36,7 @@ impl Grid {
 
     fn with_step(frame: &Frame, geodesy: &Geodesy, step_deg: f64) -> Self {
         let extent = &frame.extent;
-        let east = frame.ground.lake.map_or(extent.east_u(), |lake| lake.centre.u + lake.half_u);
+        let east = frame.ground.lake.map_or(extent.east_u(), |lake| lake.centre.u + lake.half_u + 60.0);
         // All along the border, for it is bent.
         let (mut low, mut high) = (Plan::new(f64::INFINITY, f64::INFINITY), Plan::new(f64::NEG_INFINITY, f64::NEG_INFINITY));
         for k in 0..=64 {

@@ -146,8 +146,9 @@ impl Ground {
             across.push(wave(85.0, 8200.0));
             down.push(wave(55.0, 7300.0));
         }
+        let bays = [wave(42.0, 1900.0), wave(14.0, 700.0)];
         let angle = random.between(6.0, 11.0).to_radians();
-        let lake = extent.has_lake.then(|| Lake::of(&extent, EAST_BANK_M - BANK_M));
+        let lake = extent.has_lake.then(|| Lake::of(&extent, EAST_BANK_M - BANK_M, bays));
         let marks = vec![Marks::default(); extent.across * extent.strips];
         Self { extent, turn: Plan::new(libm::cos(angle), libm::sin(angle)), across, down, swell, waters, lake, marks }
     }

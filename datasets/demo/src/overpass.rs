@@ -11,7 +11,6 @@ use crate::quarter::Quarter;
 use crate::roads::bridge_row;
 use crate::seams::Seams;
 use crate::streets::Node;
-use crate::toponyms::short;
 
 /// Room for lorries (CJJ 37-2012: 4.5 m) and the deck.
 const CLEARANCE_M: f64 = 4.6;
@@ -64,10 +63,7 @@ fn viaduct(quarter: &Quarter, node: Node, seams: &Seams, out: &mut Emitter) -> R
     let a = frame.across.iter().position(|across| node.i <= across.east).expect("every column is in a quarter");
     let upper = frame.row_name(node.j, a);
     let lower = frame.column_name(node.i, quarter.b, true);
-    let name = Name::new(
-        format!("{}{}立交桥", short(&upper).zh, short(&lower).zh),
-        format!("{} and {} Overpass", short(&upper).en, short(&lower).en),
-    );
+    let name = Name::new(format!("{}{}立交桥", upper.zh, lower.zh), format!("{} and {} Overpass", upper.en, lower.en));
     let class = frame.row_class(node.j, a);
     let ends = [node.i - 1, node.i + 1].map(|i| seams.junctions.get(&Node { i, j: node.j }).map(String::as_str));
     let road = out.code("DL");

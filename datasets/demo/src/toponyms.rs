@@ -3,7 +3,10 @@
 use crate::frame::{Frame, Role};
 use crate::names::{self, Kind, Name, part, stem};
 use crate::random::Random;
+use std::cmp::Ordering;
 
+const WEST_EAST: [(&str, &str); 2] = [("西", "West"), ("东", "East")];
+const SOUTH_NORTH: [(&str, &str); 2] = [("南", "South"), ("北", "North")];
 /// Small streets of a quarter: two for each column, one for each row.
 const COLUMN_SLOTS: usize = 28;
 const SLOTS: usize = 42;
@@ -22,14 +25,10 @@ impl Frame {
             Role::Outer => ("环城北路", "Huancheng North Road").into(),
             Role::Boundary => match self.ring_row(j, a) {
                 Some((ring, is_north)) => ring_name(ring, if is_north { ("北", "North") } else { ("南", "South") }),
-                None => self.long_name(line.long, ("大道", "Avenue")),
+                None => part(&self.long_stem(line.long), side_of(a, middle_a, WEST_EAST), ("大道", "Avenue")),
             },
-            Role::Main if b == middle_b => {
-                let side = ["西", "", "东"][1 + usize::from(a > middle_a) - usize::from(a < middle_a)];
-                let side_en = ["West", "", "East"][1 + usize::from(a > middle_a) - usize::from(a < middle_a)];
-                part(&("建设", "Jianshe").into(), (side, side_en), ("大道", "Avenue"))
-            }
-            Role::Main => self.long_name(line.long, ("路", "Road")),
+            Role::Main if b == middle_b => part(&("建设", "Jianshe").into(), side_of(a, middle_a, WEST_EAST), ("大道", "Avenue")),
+            Role::Main => self.long_stem(line.long).and("路", "Road"),
             Role::Bank => {
                 let water = if b == middle_b { ("滨河", "Binhe").into() } else { self.water_stem(b) };
                 let side = if j == self.strips[b].south_bank { ("南", "South") } else { ("北", "North") };
@@ -51,22 +50,18 @@ impl Frame {
             Role::Outer => ("环城东路", "Huancheng East Road").into(),
             Role::Boundary => match self.ring_column(i, b) {
                 Some((ring, is_east)) => ring_name(ring, if is_east { ("东", "East") } else { ("西", "West") }),
-                None => self.long_name(line.long, ("大道", "Avenue")),
+                None => part(&self.long_stem(line.long), side_of(b, middle_b, SOUTH_NORTH), ("大道", "Avenue")),
             },
-            Role::Main if a == middle_a => {
-                let parts = [("南", "South"), ("", ""), ("北", "North")];
-                let at = 1 + usize::from(b > middle_b) - usize::from(b < middle_b);
-                part(&("人民", "Renmin").into(), parts[at], ("路", "Road"))
-            }
+            Role::Main if a == middle_a => part(&("人民", "Renmin").into(), side_of(b, middle_b, SOUTH_NORTH), ("路", "Road")),
             Role::Second if a == middle_a => self.known(&names::SECONDARY, 2).clone(),
-            Role::Main | Role::Second => self.long_name(line.long, ("路", "Road")),
+            Role::Main | Role::Second => self.long_stem(line.long).and("路", "Road"),
             Role::Third if self.is_middle(a, b) => self.known(&names::SECONDARY, side).clone(),
             _ => self.small_name(a, b, 2 * (i - self.across[a].west) + side),
         }
     }
 
-    fn long_name(&self, long: Option<usize>, (zh, en): (&str, &str)) -> Name {
-        stem(self.seed, Kind::Street, long.expect("a long street has a number")).and(zh, en)
+    fn long_stem(&self, long: Option<usize>) -> Name {
+        stem(self.seed, Kind::Street, long.expect("a long street has a number"))
     }
 
     /// A small street's; in the middle of the city they have names that everyone knows.
@@ -111,6 +106,15 @@ impl Frame {
     /// What a quarter is called; its offices, schools and parks are named after it.
     pub fn quarter_stem(&self, a: usize, b: usize) -> Name {
         if self.is_middle(a, b) { ("中心", "Zhongxin").into() } else { stem(self.seed, Kind::Place, self.serial(a, b)) }
+    }
+}
+
+/// Long streets are divided where they cross the middle of the city.
+fn side_of(at: usize, middle: usize, sides: [(&'static str, &'static str); 2]) -> (&'static str, &'static str) {
+    match at.cmp(&middle) {
+        Ordering::Less => sides[0],
+        Ordering::Equal => ("", ""),
+        Ordering::Greater => sides[1],
     }
 }
 

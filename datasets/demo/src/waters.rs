@@ -12,7 +12,7 @@ use crate::quarter::Quarter;
 /// A watercourse enters so far outside the city, and leaves it where no lake takes it in.
 const BEYOND_M: f64 = 420.0;
 /// Its mouth reaches so far into the lake, so that no gap is left between the two.
-const MOUTH_M: f64 = 3.0;
+const MOUTH_M: f64 = 6.0;
 const STEP_M: f64 = 25.0;
 
 /// The quarter's reach, from boundary to boundary. Returns its code.
@@ -94,7 +94,7 @@ pub fn banks(quarter: &Quarter, out: &mut Emitter) -> Result<(), SinkError> {
 /// The lake, once.
 pub fn lake(frame: &Frame, out: &mut Emitter) -> Result<(), SinkError> {
     let Some(lake) = &frame.ground.lake else { return Ok(()) };
-    let ring: Vec<Plan> = lake.outline(60.0).into_iter().map(|p| frame.ground.plan(p)).collect();
+    let ring: Vec<Plan> = lake.outline(40.0).into_iter().map(|p| frame.ground.plan(p)).collect();
     let code = out.code("SY");
     let level = round_to(lake.level_m, 2);
     let row = Row::of("water_area").set("code", code).name(&LAKE.into()).set("kind", "lake").set("level_m", level);
@@ -111,7 +111,7 @@ pub fn shore(quarter: &Quarter, out: &mut Emitter) -> Result<(), SinkError> {
     for (from, to, (zh, en)) in [(south, water.v - clear, ("南", "south")), (water.v + clear, north, ("北", "north"))] {
         let steps = libm::ceil((to - from) / 30.0) as u32;
         let along = (0..=steps).map(|k| from + (to - from) * f64::from(k) / f64::from(steps));
-        let shore = |v: f64| lake.shore_u(v).map_or(west + 60.0, |u| u - 4.0).max(west + 60.0);
+        let shore = |v: f64| lake.shore_u(v).map_or(west + 60.0, |u| u - 6.0).max(west + 60.0);
         let mut ring: Vec<Lattice> = along.clone().map(|v| Lattice::new(shore(v), v)).collect();
         ring.extend(along.rev().map(|v| Lattice::new(west, v)));
         let ring: Vec<Plan> = ring.into_iter().map(|p| quarter.ground().plan(p)).collect();

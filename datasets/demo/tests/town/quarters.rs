@@ -219,6 +219,52 @@ fn a_sink_is_told_how_far_the_city_is() {
     assert_eq!(counts.1, (1..=9).collect::<Vec<_>>());
 }
 
+/// Keeps a few quarters of a city that is too large to keep.
+struct Sample {
+    wanted: &'static [usize],
+    made: usize,
+    kept: Town,
+    total: u64,
+}
+
+impl Sink for Sample {
+    fn add(&mut self, class: &Arc<Class>, geometry: Option<Geometry>, attributes: Vec<Value>) -> Result<(), SinkError> {
+        self.total += 1;
+        if self.wanted.contains(&self.made) { self.kept.add(class, geometry, attributes) } else { Ok(()) }
+    }
+
+    fn made(&mut self, quarters: usize, _: usize) {
+        self.made = quarters;
+    }
+}
+
+/// Corners, edges and the middle of a city: what is true of a village's pipes is true of theirs.
+#[test]
+fn a_city_is_as_sound_as_a_village() {
+    let mut sample = Sample { wanted: &[0, 8, 49, 53, 90, 98], made: 0, kept: Town::default(), total: 0 };
+    let summary = generate(Size::City, 3, &mut sample).unwrap();
+    assert_eq!(sample.total, summary.total());
+    assert!((800_000..1_200_000).contains(&sample.total), "{}", sample.total);
+    let city = sample.kept;
+    assert!(city.things.len() > 45_000);
+    for thing in city.all("hydrant").chain(city.all("water_pipe")) {
+        let kpa = thing.number("pressure_kpa");
+        assert!((200.0..=500.0).contains(&kpa), "{} has {kpa} kPa", thing.code());
+    }
+    for pipe in city.all("storm_pipe").chain(city.all("sewer_pipe")) {
+        let line = pipe.vertices();
+        let slope = (pipe.number("invert_from_m") - pipe.number("invert_to_m")) / plan_distance(line[0], line[1]);
+        assert!(slope >= if pipe.number("diameter_mm") <= 300.0 { 0.003 } else { 0.0008 }, "{} falls {slope:.5}", pipe.code());
+    }
+    let deepest = city.all("manhole").map(|manhole| manhole.number("depth_m")).fold(0.0, f64::max);
+    assert!(deepest < 13.0, "{deepest:.1} m");
+    let divisions: BTreeSet<&str> = city.all("unit_grid").map(|cell| &cell.code()[..6]).collect();
+    assert!(divisions.len() >= 4 && !divisions.contains("990100"), "{divisions:?}");
+    for building in city.all("building") {
+        assert!((20.0..160.0).contains(&building.at()[2]), "{}", building.code());
+    }
+}
+
 #[test]
 fn a_sink_that_fails_is_heard() {
     struct Full(usize);
