@@ -74,16 +74,12 @@ pub fn purpose(quarter: &Quarter, block: &Block) -> Use {
         ((main, bank - 1), Use::Commercial, 7),
         ((quarter.i0 + 1, row + 1), Use::Park, 4),
     ];
+    let (seed, serial) = (quarter.frame.seed, quarter.frame.serial(quarter.a, quarter.b) as i64);
+    let (middle_a, middle_b) = quarter.frame.extent.middle();
     let has = |k: usize, purpose: Use, of_ten: i64| match purpose {
         // Every second quarter, like the squares of a chessboard.
-        Use::FireStation => {
-            (quarter.a + quarter.b) % 2 == quarter.frame.extent.middle().0.wrapping_add(quarter.frame.extent.middle().1) % 2
-        }
-        _ => {
-            quarter.is_middle()
-                || Random::of(quarter.frame.seed, "special", quarter.frame.serial(quarter.a, quarter.b) as i64, k as i64).whole(1, 10)
-                    <= of_ten
-        }
+        Use::FireStation => (quarter.a + quarter.b) % 2 == (middle_a + middle_b) % 2,
+        _ => quarter.is_middle() || Random::of(seed, "special", serial, k as i64).whole(1, 10) <= of_ten,
     };
     let placed = special.iter().enumerate().find(|(k, ((i, j), purpose, of_ten))| block.holds(*i, *j) && has(*k, *purpose, *of_ten));
     if let Some((_, (_, purpose, _))) = placed {
