@@ -9,7 +9,7 @@ pub type Wanted = &'static str;
 pub fn convert(value: &Value, ty: &AttributeType, zone_minutes: i32) -> Result<Value, Wanted> {
     // An empty or blank text holds nothing, except where the text itself is the value.
     if let Value::Text(text) = value
-        && text.trim().is_empty()
+        && is_blank(text)
         && !matches!(ty, AttributeType::Text)
     {
         return Ok(Value::Null);
@@ -35,6 +35,11 @@ pub fn convert(value: &Value, ty: &AttributeType, zone_minutes: i32) -> Result<V
         // Files carry the other feature's code; the store resolves it.
         AttributeType::Ref(_) => to_text(value).map(|text| Value::Text(text.trim().to_owned())).ok_or("text"),
     }
+}
+
+/// Nothing but blanks. A text that begins with something plain is not looked at further.
+fn is_blank(text: &str) -> bool {
+    !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty()
 }
 
 fn to_bool(value: &Value) -> Option<bool> {

@@ -20,8 +20,6 @@ use std::time::Instant;
 
 /// The column that names the data set of a record that was refused once.
 const SOURCE_COLUMN: &str = "ct_source";
-/// Records kept until the store has landed them, so that what it refuses can be shown whole. Twice its own queue.
-const KEPT: usize = 8192;
 
 pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let started = Instant::now();
@@ -172,6 +170,7 @@ struct Session<'t, 's> {
     /// As last said to the operator.
     crs: Option<CrsUse>,
     refusals: Refusals,
+    /// Kept until the store has landed them, so that what it refuses can be shown whole.
     waiting: VecDeque<(u64, Rc<Layer>, RawFeature)>,
     /// Running number of records over all layers.
     number: u64,
@@ -238,7 +237,8 @@ impl<'s> Session<'_, 's> {
         load.add_filled(record, Some(fit.filled().clone()))?;
         self.waiting.push_back((self.number, layer, raw));
         self.take_refused()?;
-        while self.waiting.len() > KEPT {
+        let first = self.load.as_ref().and_then(Load::waits).unwrap_or(u64::MAX);
+        while self.waiting.front().is_some_and(|(number, ..)| *number < first) {
             self.waiting.pop_front();
         }
         Ok(())

@@ -6,6 +6,7 @@
 //! a record that says what it said last time changes nothing, even where the city has been corrected since.
 
 mod one;
+mod quiet;
 
 use crate::error::{Refusal, Result, StoreError};
 use crate::fids::Fids;
@@ -13,9 +14,10 @@ use crate::files::FileLock;
 use crate::indexing;
 use crate::store::{Store, Tables, begin_unchecked, begin_write};
 use crate::turns::Turns;
-use crate::write::{check, note_revision, sealed};
+use crate::write::{note_revision, sealed};
 use citytwin_model::{ClassNo, FeatureId, Fid, Geometry, Revision, Value};
-use one::{Fate, Said, link_one, load_one, said};
+use one::{Fate, Hands, Link, Said, Waiting, link_one, load_one};
+use quiet::Quiet;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 
 /// Records waiting for their link; the bound on a load's memory.
 const QUEUE: usize = 4096;
+
 /// Where a data set comes from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadInfo {
@@ -127,7 +130,7 @@ pub struct Load<'s> {
     source: i64,
     /// Locked while the load runs, so that others can tell a running one from one whose process is gone.
     _lock: FileLock,
-    queue: VecDeque<(Record, Said, Filled)>,
+    queue: VecDeque<Waiting>,
     seen: BTreeMap<ClassNo, Fids>,
     /// Next ordinal of records that are alike and have neither code nor id.
     alike: HashMap<(ClassNo, Said), u32>,
@@ -135,6 +138,7 @@ pub struct Load<'s> {
     by_class: BTreeMap<ClassNo, Counts>,
     refused: Vec<Refused>,
     turns: Turns<'s>,
+    quiet: Quiet,
     done: bool,
 }
 
@@ -174,6 +178,7 @@ impl Store {
             by_class: BTreeMap::new(),
             refused: Vec::new(),
             turns: Turns::new(self)?,
+            quiet: Quiet::default(),
             done: false,
         })
     }
@@ -278,12 +283,11 @@ impl Load<'_> {
                 self.tables.get(record.class)?
             }
         };
-        if let Err(refusal) = check(table, record.geometry.as_ref(), &record.attributes, record.other.as_deref()) {
-            self.refuse(record.number, refusal);
-            return Ok(());
+        let number = record.number;
+        match Waiting::new(table, record, filled, self.source) {
+            Ok(waiting) => self.queue.push_back(waiting),
+            Err(refusal) => self.refuse(number, refusal),
         }
-        let said = said(table, &record);
-        self.queue.push_back((record, said, filled));
         if self.queue.len() >= QUEUE {
             self.land()?;
         }
@@ -293,6 +297,11 @@ impl Load<'_> {
     /// Whether every record added so far has landed.
     pub fn is_landed(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// The first record that waits for its link; those before it can be forgotten, once [`Load::take_refused`] has been heard.
+    pub fn waits(&self) -> Option<u64> {
+        self.queue.front().map(|waiting| waiting.number)
     }
 
     /// Lands what is waiting, links references, settles what is gone, packs spatial indexes.
@@ -329,29 +338,25 @@ impl Load<'_> {
         let tables = self.tables.clone();
         let mut landed: Vec<Landed> = Vec::new();
         let mut ranges: BTreeMap<ClassNo, (Fid, Fid)> = BTreeMap::new();
-        let many = self.classes_of_many();
+        let waiting = self.waiting_by_class();
+        let classes: Vec<ClassNo> = waiting.keys().copied().collect();
+        let (load, source) = (self.id, self.source);
+        let (queue, quiet) = (&mut self.queue, &mut self.quiet);
         let result = self.turns.take(|conn, until| {
-            for class in &many {
-                indexing::consider(conn, tables.get(*class)?, self.id, until)?;
+            for (class, _) in waiting.iter().filter(|(_, count)| **count >= indexing::MANY) {
+                indexing::consider(conn, tables.get(*class)?, load, until)?;
             }
             // Inserted rows are noted by range, below, instead of one by one by the trigger.
             conn.prepare_cached("UPDATE ct_head SET bulk=1")?.execute([])?;
-            let rev = sealed(conn)? + 1;
-            for (record, said, filled) in &self.queue {
+            let link = Link { tables: &tables, load, source, rev: sealed(conn)? + 1 };
+            let served = classes.iter().map(|class| tables.get(*class)).collect::<Result<Vec<_>>>()?;
+            // Given back at the end, whatever happens.
+            let mut triggers = quiet.begin(conn, &served)?;
+            let mut hands = served.iter().map(|table| Ok((table.no(), Hands::new(conn, table)?))).collect::<Result<BTreeMap<_, _>>>()?;
+            for record in queue.iter_mut() {
                 let table = tables.get(record.class)?;
-                let fate = load_one(
-                    conn,
-                    &tables,
-                    table,
-                    record,
-                    said,
-                    filled.as_deref(),
-                    self.id,
-                    self.source,
-                    rev,
-                    &self.seen,
-                    &mut self.alike,
-                )?;
+                let hands = hands.get_mut(&record.class).expect("one for each class that waits");
+                let fate = load_one(&link, hands, table, record, &self.seen, &mut self.alike, &mut || triggers.wake())?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
                     debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");
@@ -367,8 +372,10 @@ impl Load<'_> {
             }
             for (class, (from, to)) in &ranges {
                 conn.prepare_cached("INSERT INTO ct_change(rev, class, fid, fid_to, op) VALUES(?1, ?2, ?3, ?4, 'i')")?
-                    .execute((rev, class.0, from, to))?;
+                    .execute((link.rev, class.0, from, to))?;
             }
+            drop(hands);
+            drop(triggers);
             conn.prepare_cached("UPDATE ct_head SET bulk=0")?.execute([])?;
             let counts = counted(self.counts, &landed);
             conn.prepare_cached("UPDATE ct_load SET counts=?2 WHERE id=?1")?
@@ -392,7 +399,7 @@ impl Load<'_> {
             *counts = counted(*counts, std::slice::from_ref(it));
         }
         for Landed { fate, .. } in landed {
-            let (record, ..) = self.queue.pop_front().expect("one fate per record");
+            let record = self.queue.pop_front().expect("one fate per record");
             if let Fate::Refused(refusal) = fate {
                 self.refused.push(Refused { number: record.number, refusal });
             }
@@ -400,11 +407,10 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// The classes that many waiting records belong to.
-    fn classes_of_many(&self) -> Vec<ClassNo> {
+    fn waiting_by_class(&self) -> BTreeMap<ClassNo, usize> {
         let mut counts: BTreeMap<ClassNo, usize> = BTreeMap::new();
-        self.queue.iter().for_each(|(record, ..)| *counts.entry(record.class).or_default() += 1);
-        counts.into_iter().filter(|(_, count)| *count >= indexing::MANY).map(|(class, _)| class).collect()
+        self.queue.iter().for_each(|waiting| *counts.entry(waiting.class).or_default() += 1);
+        counts
     }
 
     /// Gives features that name a code their target, where it has arrived by now.

@@ -90,6 +90,14 @@ pub(crate) fn sql_value(attribute: &Attribute, ty: &AttributeType, value: &Value
     })
 }
 
+/// The same of a value that is given away: a text moves into its column.
+pub(crate) fn into_sql(attribute: &Attribute, value: Value) -> Result<Sql, Refusal> {
+    match (&attribute.ty, value) {
+        (AttributeType::Text | AttributeType::Code(_), Value::Text(text)) => Ok(Sql::Text(text)),
+        (ty, value) => sql_value(attribute, ty, &value),
+    }
+}
+
 fn is_date(text: &str) -> bool {
     text.len() == 10 && format!("{text}T00:00:00Z").parse::<Timestamp>().is_ok()
 }

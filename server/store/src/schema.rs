@@ -290,6 +290,14 @@ pub(crate) fn has_triggers(conn: &Connection, class: &str) -> rusqlite::Result<b
     Ok(true)
 }
 
+/// Whether nothing but our own triggers would run: the spatial index is aside, other programs have added none.
+pub(crate) fn has_only_our_triggers(conn: &Connection, class: &str) -> rusqlite::Result<bool> {
+    let all: usize = conn
+        .prepare_cached("SELECT count(*) FROM sqlite_master WHERE type='trigger' AND tbl_name=?1 COLLATE NOCASE")?
+        .query_row([class], |row| row.get(0))?;
+    Ok(all == trigger_names(class).count() && has_triggers(conn, class)?)
+}
+
 /// What a class's table still lacks.
 pub(crate) enum Lacks {
     Nothing,

@@ -8,7 +8,7 @@ use crate::schema::{Table, geometry_blob};
 use crate::store::{Store, Tables, begin_write};
 use citytwin_model::{AttributeType, ClassNo, FeatureId, Geometry, Revision, Value};
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Statement};
 
 /// One change that a user asks for. References may be given as wire numbers or as codes.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,8 +73,8 @@ fn make(conn: &Connection, tables: &Tables, edit: &Edit) -> Result<FeatureId> {
         Edit::Create { class, geometry, attributes, other } => {
             let table = tables.get(*class)?;
             let row = Row::new(conn, tables, table, geometry.as_ref(), attributes, other.as_deref(), None)?;
-            let fid = row.insert(conn)?;
-            row.note_unlinked(conn, fid)?;
+            let fid = row.insert(conn, table)?;
+            row.note_new_unlinked(conn, table, fid)?;
             Ok(FeatureId::new(*class, fid))
         }
         Edit::Replace { id, if_match, geometry, attributes, other } => {
@@ -83,8 +83,8 @@ fn make(conn: &Connection, tables: &Tables, edit: &Edit) -> Result<FeatureId> {
             let source: Option<i64> =
                 conn.prepare_cached(&format!("SELECT source FROM {} WHERE fid=?1", table.name))?.query_row([id.fid], |row| row.get(0))?;
             let row = Row::new(conn, tables, table, geometry.as_ref(), attributes, other.as_deref(), source)?;
-            row.update(conn, id.fid)?;
-            row.note_unlinked(conn, id.fid)?;
+            row.update(conn, table, id.fid)?;
+            row.note_unlinked(conn, table, id.fid)?;
             Ok(*id)
         }
         Edit::Delete { id, if_match } => {
@@ -125,75 +125,130 @@ pub(crate) fn note_revision(conn: &Connection, author: Option<&str>, source: &st
     sealed(conn)
 }
 
-/// A checked row, ready for its table.
-pub(crate) struct Row<'t> {
-    table: &'t Table,
+/// A checked row, ready for its table once its codes have been looked up.
+pub(crate) struct Row {
     pub values: Vec<Sql>,
+    /// Codes that it names, by attribute.
+    wanted: Vec<(usize, String)>,
+    /// What the catalogue does not know, without the codes that no feature has.
+    other: Option<String>,
     /// It names a code that no feature has yet.
     unlinked: bool,
 }
 
-impl<'t> Row<'t> {
+impl Row {
     /// Checks what can be checked and resolves references as far as they can be.
     pub fn new(
         conn: &Connection,
         tables: &Tables,
-        table: &'t Table,
+        table: &Table,
         geometry: Option<&Geometry>,
         attributes: &[Value],
         other: Option<&str>,
         source: Option<i64>,
     ) -> Result<Self> {
-        check(table, geometry, attributes, other).map_err(|refusal| StoreError::Refused { number: 1, refusal })?;
-        let mut values = Vec::with_capacity(table.columns.len());
-        if let Some(geometry) = geometry {
-            values.push(Sql::Blob(geometry_blob(table, geometry)));
-        }
-        let mut unresolved = Vec::new();
-        for (i, (attribute, value)) in table.class.attributes.iter().zip(attributes).enumerate() {
-            let wanted = match &attribute.ty {
-                AttributeType::Ref(classes) => references::code_of(value).map(|code| (code, classes)),
-                _ => None,
-            };
-            values.push(match wanted {
-                Some((code, classes)) => match references::resolve(conn, tables, classes, &code, source)? {
-                    Some(target) => Sql::Integer(target.wire() as i64),
-                    None => {
-                        unresolved.push((i, code));
-                        Sql::Null
-                    }
-                },
-                None => row::sql_value(attribute, &attribute.ty, value).map_err(|refusal| StoreError::Refused { number: 1, refusal })?,
-            });
-        }
-        values.push(source.map_or(Sql::Null, Sql::Integer));
-        let unlinked = !unresolved.is_empty();
-        values.push(references::with_unresolved(other, &table.class, &unresolved).map_or(Sql::Null, Sql::Text));
-        Ok(Self { table, values, unlinked })
+        let refuse = |refusal| StoreError::Refused { number: 1, refusal };
+        row::check_geometry(&table.class, geometry).map_err(refuse)?;
+        let blob = geometry.map(|geometry| geometry_blob(table, geometry));
+        let mut row = Self::checked(table, blob, attributes.to_vec(), other.map(str::to_owned), source).map_err(refuse)?;
+        row.resolve(conn, tables, table)?;
+        Ok(row)
     }
 
-    pub fn insert(&self, conn: &Connection) -> Result<u32> {
-        conn.prepare_cached(&self.table.insert)?.execute(rusqlite::params_from_iter(&self.values))?;
+    /// What can be done without the store: `geometry` is one that its class can hold.
+    pub fn checked(
+        table: &Table,
+        geometry: Option<Vec<u8>>,
+        attributes: Vec<Value>,
+        other: Option<String>,
+        source: Option<i64>,
+    ) -> Result<Self, Refusal> {
+        if attributes.len() != table.class.attributes.len() {
+            return Err(Refusal::AttributeCount { found: attributes.len(), wanted: table.class.attributes.len() });
+        }
+        let mut values = Vec::with_capacity(table.columns.len());
+        values.extend(geometry.map(Sql::Blob));
+        let mut wanted = Vec::new();
+        for (i, (attribute, value)) in table.class.attributes.iter().zip(attributes).enumerate() {
+            let code = if matches!(attribute.ty, AttributeType::Ref(_)) { references::code_of(&value) } else { None };
+            values.push(match code {
+                Some(code) => {
+                    wanted.push((i, code));
+                    Sql::Null
+                }
+                None => row::into_sql(attribute, value)?,
+            });
+        }
+        check_other(other.as_deref())?;
+        values.push(source.map_or(Sql::Null, Sql::Integer));
+        values.push(other.clone().map_or(Sql::Null, Sql::Text));
+        Ok(Self { values, wanted, other, unlinked: false })
+    }
+
+    /// Looks its codes up. May be done again.
+    pub fn resolve(&mut self, conn: &Connection, tables: &Tables, table: &Table) -> Result<()> {
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        let source = match self.values[self.values.len() - 2] {
+            Sql::Integer(source) => Some(source),
+            _ => None,
+        };
+        let mut unresolved = Vec::new();
+        for (i, code) in &self.wanted {
+            let AttributeType::Ref(classes) = &table.class.attributes[*i].ty else { continue };
+            self.values[usize::from(table.has_geometry) + i] = match references::resolve(conn, tables, classes, code, source)? {
+                Some(target) => Sql::Integer(target.wire() as i64),
+                None => {
+                    unresolved.push((*i, code.clone()));
+                    Sql::Null
+                }
+            };
+        }
+        self.unlinked = !unresolved.is_empty();
+        let other = references::with_unresolved(self.other.as_deref(), &table.class, &unresolved);
+        *self.values.last_mut().expect("the column `other`") = other.map_or(Sql::Null, Sql::Text);
+        Ok(())
+    }
+
+    pub fn insert(&self, conn: &Connection, table: &Table) -> Result<u32> {
+        let mut insert = conn.prepare_cached(&table.insert)?;
+        self.insert_by(conn, &mut insert)
+    }
+
+    /// The same by a statement that its caller keeps for many rows.
+    pub fn insert_by(&self, conn: &Connection, insert: &mut Statement) -> Result<u32> {
+        // Most classes have more columns than their files: what is not bound is null.
+        insert.clear_bindings();
+        for (i, value) in self.values.iter().enumerate().filter(|(_, value)| **value != Sql::Null) {
+            insert.raw_bind_parameter(i + 1, value)?;
+        }
+        insert.raw_execute()?;
         Ok(u32::try_from(conn.last_insert_rowid()).expect("the table checks that a fid fits"))
     }
 
-    pub fn update(&self, conn: &Connection, fid: u32) -> Result<()> {
+    pub fn update(&self, conn: &Connection, table: &Table, fid: u32) -> Result<()> {
         let fid = Sql::Integer(i64::from(fid));
-        conn.prepare_cached(&self.table.update)?.execute(rusqlite::params_from_iter(self.values.iter().chain([&fid])))?;
+        conn.prepare_cached(&table.update)?.execute(rusqlite::params_from_iter(self.values.iter().chain([&fid])))?;
         Ok(())
     }
 
     /// The same where the geometry stays what it is.
-    pub fn update_rest(&self, conn: &Connection, fid: u32) -> Result<()> {
+    pub fn update_rest(&self, conn: &Connection, table: &Table, fid: u32) -> Result<()> {
         let fid = Sql::Integer(i64::from(fid));
-        let rest = &self.values[usize::from(self.table.has_geometry)..];
-        conn.prepare_cached(&self.table.update_rest)?.execute(rusqlite::params_from_iter(rest.iter().chain([&fid])))?;
+        let rest = &self.values[usize::from(table.has_geometry)..];
+        conn.prepare_cached(&table.update_rest)?.execute(rusqlite::params_from_iter(rest.iter().chain([&fid])))?;
         Ok(())
     }
 
+    /// Remembers that a new feature's reference waits for its target.
+    pub fn note_new_unlinked(&self, conn: &Connection, table: &Table, fid: u32) -> Result<()> {
+        if self.unlinked { self.note_unlinked(conn, table, fid) } else { Ok(()) }
+    }
+
     /// Remembers that a reference waits for its target, or no longer does.
-    pub fn note_unlinked(&self, conn: &Connection, fid: u32) -> Result<()> {
-        if self.table.refs.is_empty() {
+    pub fn note_unlinked(&self, conn: &Connection, table: &Table, fid: u32) -> Result<()> {
+        if table.refs.is_empty() {
             return Ok(());
         }
         let sql = if self.unlinked {
@@ -201,7 +256,7 @@ impl<'t> Row<'t> {
         } else {
             "DELETE FROM ct_unlinked WHERE class=?1 AND fid=?2"
         };
-        conn.prepare_cached(sql)?.execute((self.table.no().0, fid))?;
+        conn.prepare_cached(sql)?.execute((table.no().0, fid))?;
         Ok(())
     }
 }
@@ -218,6 +273,10 @@ pub(crate) fn check(table: &Table, geometry: Option<&Geometry>, attributes: &[Va
             row::sql_value(attribute, &attribute.ty, value)?;
         }
     }
+    check_other(other)
+}
+
+fn check_other(other: Option<&str>) -> Result<(), Refusal> {
     match other.map(serde_json::from_str::<serde_json::Value>) {
         None | Some(Ok(serde_json::Value::Object(_))) => Ok(()),
         Some(_) => Err(Refusal::OtherNotAnObject),

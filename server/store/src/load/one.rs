@@ -1,16 +1,17 @@
 //! One record finds its feature: by its code, by its source's own id, else by what it says.
 
-use super::Record;
+use super::{Filled, Record};
 use crate::error::{Refusal, Result};
 use crate::fids::Fids;
 use crate::gpkg::blob;
 use crate::references;
-use crate::schema::Table;
+use crate::row::check_geometry;
+use crate::schema::{Table, geometry_blob};
 use crate::store::Tables;
 use crate::write::{Row, check};
 use citytwin_model::{ClassNo, Feature, FeatureId, Fid, Revision, Value};
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,29 +25,80 @@ pub(super) enum Fate {
     Refused(Refusal),
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the link's whole state, apart so that the borrow checker sees what is read and what is written"
-)]
+/// A checked record that waits for its link.
+pub(super) struct Waiting {
+    pub number: u64,
+    pub class: ClassNo,
+    row: Row,
+    filled: Filled,
+    source_id: Option<String>,
+    said: Said,
+}
+
+impl Waiting {
+    /// Everything that needs no lock.
+    pub fn new(table: &Table, record: Record, filled: Filled, source: i64) -> Result<Self, Refusal> {
+        let Record { number, class, geometry, attributes, other, source_id } = record;
+        check_geometry(&table.class, geometry.as_ref())?;
+        let blob = geometry.map(|geometry| geometry_blob(table, &geometry));
+        let said = said(table, blob.as_deref(), &attributes, other.as_deref());
+        let row = Row::checked(table, blob, attributes, other, Some(source))?;
+        Ok(Self { number, class, row, filled, source_id, said })
+    }
+
+    fn code(&self, table: &Table) -> Option<String> {
+        match &self.row.values[usize::from(table.has_geometry) + table.code?] {
+            Sql::Text(code) if !code.is_empty() => Some(code.clone()),
+            Sql::Integer(n) => Some(n.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// The statements that nearly every record needs, kept for a whole link.
+pub(super) struct Hands<'c> {
+    conn: &'c Connection,
+    by_code: Option<CachedStatement<'c>>,
+    insert: CachedStatement<'c>,
+    note_row: CachedStatement<'c>,
+}
+
+impl<'c> Hands<'c> {
+    pub fn new(conn: &'c Connection, table: &Table) -> Result<Self> {
+        Ok(Self {
+            conn,
+            by_code: table.code.map(|_| conn.prepare_cached(&table.by_code)).transpose()?,
+            insert: conn.prepare_cached(&table.insert)?,
+            note_row: conn.prepare_cached("INSERT INTO ct_row(class, fid, rev, said) VALUES(?1, ?2, ?3, ?4)")?,
+        })
+    }
+}
+
+/// What a link's records have in common.
+pub(super) struct Link<'l> {
+    pub tables: &'l Tables,
+    pub load: i64,
+    pub source: i64,
+    pub rev: Revision,
+}
+
 pub(super) fn load_one(
-    conn: &Connection,
-    tables: &Tables,
+    link: &Link,
+    hands: &mut Hands,
     table: &Table,
-    record: &Record,
-    said: &Said,
-    filled: Option<&[bool]>,
-    load: i64,
-    source: i64,
-    rev: Revision,
+    record: &mut Waiting,
     seen: &BTreeMap<ClassNo, Fids>,
     alike: &mut HashMap<(ClassNo, Said), u32>,
+    before_update: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Fate> {
+    let (conn, said) = (hands.conn, record.said);
+    let Link { tables, load, source, rev } = *link;
     let met = |fid: Fid| seen.get(&record.class).is_some_and(|seen| seen.has(fid));
     let class = record.class.0;
     // What has no code is found again by a key of its own.
-    let (key, found) = match code(table, record) {
-        Some(code) => {
-            let found = conn.prepare_cached(&table.by_code)?.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?;
+    let (key, found) = match record.code(table).zip(hands.by_code.as_mut()) {
+        Some((code, by_code)) => {
+            let found = by_code.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?;
             if found.is_some_and(met) {
                 return Ok(Fate::Refused(Refusal::KeyTwice { key: code }));
             }
@@ -65,8 +117,8 @@ pub(super) fn load_one(
             let (key, found) = match by_id {
                 Some(it) => it,
                 None => {
-                    let ordinal = alike.entry((record.class, *said)).or_insert(0);
-                    let key = format!("is:{}:{ordinal}", hex(said));
+                    let ordinal = alike.entry((record.class, said)).or_insert(0);
+                    let key = format!("is:{}:{ordinal}", hex(&said));
                     *ordinal += 1;
                     let found = by_key(conn, table, source, &key)?;
                     (key, found)
@@ -84,15 +136,19 @@ pub(super) fn load_one(
         if last.as_deref() == Some(&said[..]) {
             return Ok(Fate::Unchanged(fid));
         }
-        let mut row = row(conn, tables, table, record, source)?;
-        let stored = compare(conn, table, fid, filled, &mut row.values)?;
+        record.row.resolve(conn, tables, table)?;
+        let stored = compare(conn, table, fid, record.filled.as_deref(), &mut record.row.values)?;
+        let row = &record.row;
+        if stored != Stored::AsIs {
+            before_update()?;
+        }
         match stored {
             Stored::AsIs => {}
-            Stored::HereAsIs => row.update_rest(conn, fid)?,
-            Stored::Otherwise => row.update(conn, fid)?,
+            Stored::HereAsIs => row.update_rest(conn, table, fid)?,
+            Stored::Otherwise => row.update(conn, table, fid)?,
         }
         if stored != Stored::AsIs {
-            row.note_unlinked(conn, fid)?;
+            row.note_unlinked(conn, table, fid)?;
         }
         // For the load's undo.
         conn.prepare_cached("INSERT OR IGNORE INTO ct_before(load, class, fid, was, became) VALUES(?1, ?2, ?3, ?4, ?5)")?.execute((
@@ -105,27 +161,15 @@ pub(super) fn load_one(
         conn.prepare_cached("UPDATE ct_row SET said=?3 WHERE class=?1 AND fid=?2")?.execute((class, fid, &said[..]))?;
         return Ok(if stored == Stored::AsIs { Fate::Unchanged(fid) } else { Fate::Changed(fid) });
     }
-    let row = row(conn, tables, table, record, source)?;
-    let fid = row.insert(conn)?;
-    conn.prepare_cached("INSERT INTO ct_row(class, fid, rev, said) VALUES(?1, ?2, ?3, ?4)")?.execute((class, fid, rev, &said[..]))?;
+    record.row.resolve(conn, tables, table)?;
+    let fid = record.row.insert_by(conn, &mut hands.insert)?;
+    hands.note_row.execute((class, fid, rev, &said[..]))?;
     if let Some(key) = key {
         conn.prepare_cached("INSERT OR IGNORE INTO ct_key(source, class, key, fid) VALUES(?1, ?2, ?3, ?4)")?
             .execute((source, class, key, fid))?;
     }
-    row.note_unlinked(conn, fid)?;
+    record.row.note_new_unlinked(conn, table, fid)?;
     Ok(Fate::Added(fid))
-}
-
-fn row<'t>(conn: &Connection, tables: &Tables, table: &'t Table, record: &Record, source: i64) -> Result<Row<'t>> {
-    Row::new(conn, tables, table, record.geometry.as_ref(), &record.attributes, record.other.as_deref(), Some(source))
-}
-
-fn code(table: &Table, record: &Record) -> Option<String> {
-    match &record.attributes[table.code?] {
-        Value::Text(code) if !code.is_empty() => Some(code.clone()),
-        Value::Int(n) => Some(n.to_string()),
-        _ => None,
-    }
 }
 
 fn by_key(conn: &Connection, table: &Table, source: i64, key: &str) -> Result<Option<Fid>> {
@@ -206,21 +250,19 @@ pub(super) fn link_one(conn: &Connection, tables: &Tables, id: FeatureId) -> Res
         return Ok(false);
     }
     let row = Row::new(conn, tables, table, geometry.as_ref(), &attributes, other.as_deref(), source)?;
-    row.update_rest(conn, id.fid)?;
-    row.note_unlinked(conn, id.fid)?;
+    row.update_rest(conn, table, id.fid)?;
+    row.note_unlinked(conn, table, id.fid)?;
     Ok(true)
 }
 
 /// Hash of everything a record says: class, geometry, attributes, further attributes.
-pub(super) fn said(table: &Table, record: &Record) -> Said {
+fn said(table: &Table, geometry: Option<&[u8]>, attributes: &[Value], other: Option<&str>) -> Said {
     let mut hash = Sha256::new();
+    let geometry = geometry.unwrap_or_default();
+    hash.update((geometry.len() as u64).to_le_bytes());
+    hash.update(geometry);
     let mut bytes = Vec::with_capacity(64);
-    if let Some(geometry) = &record.geometry {
-        blob::write(geometry, table.multi, &mut bytes);
-    }
-    hash.update((bytes.len() as u64).to_le_bytes());
-    hash.update(&bytes);
-    for (attribute, value) in table.class.attributes.iter().zip(&record.attributes) {
+    for (attribute, value) in table.class.attributes.iter().zip(attributes) {
         bytes.clear();
         match value {
             // An attribute that the catalogue gains later is null in the records that lack it, and changes no hash.
@@ -244,7 +286,7 @@ pub(super) fn said(table: &Table, record: &Record) -> Said {
             hash.update(part);
         }
     }
-    hash.update(record.other.as_deref().unwrap_or_default());
+    hash.update(other.unwrap_or_default());
     hash.finalize()[..16].try_into().expect("SHA-256 has 32 bytes")
 }
 

@@ -76,6 +76,47 @@ fn what_a_file_has_no_column_for_stays_as_the_city_has_it() {
     assert_eq!(told(&store), ["H-1".into(), Value::Null, Value::Int(200)]);
 }
 
+fn streams(numbers: impl Iterator<Item = u64>, dn: i64) -> Vec<Record> {
+    numbers.map(|i| Record { geometry: None, ..record(i, DATASTREAM, format!("D-{i}").into(), dn) }).collect()
+}
+
+/// Rows that are new go in without triggers; with the first that is changed they must be back.
+#[test]
+fn what_a_load_changes_after_it_has_added_rows_has_its_history() {
+    let (_dir, store) = new_city();
+    load(&store, info("streams"), streams(1..=50, 1));
+    let then = store.head().unwrap();
+    let mut newer = streams(51..=90, 1);
+    newer.extend(streams(1..=50, 2));
+    newer.extend(streams(91..=95, 1));
+    assert_eq!(load(&store, info("streams"), newer).0, Counts { added: 45, changed: 50, ..Counts::default() });
+    let mut was = Vec::new();
+    store.read_class_as_of(DATASTREAM, crate::AsOf::Revision(then), &mut |feature| was.push(feature.attributes[2].clone())).unwrap();
+    assert_eq!(was, vec![Value::Int(1); 50]);
+    assert_eq!(store.history(id(DATASTREAM, 1)).unwrap().len(), 2);
+    // And after a load that only added, for whoever writes next.
+    load(&store, info("more"), streams(200..=210, 1));
+    let last = all(&store).pop().unwrap();
+    store
+        .write("gis", "editor", &[Edit::Replace { id: last.id, if_match: None, geometry: None, attributes: last.attributes, other: None }])
+        .unwrap();
+    assert_eq!(store.history(last.id).unwrap().len(), 2);
+}
+
+#[test]
+fn a_trigger_of_another_program_runs_for_every_row_of_a_load() {
+    let (dir, store) = new_city();
+    let outside = rusqlite::Connection::open(dir.path().join("city.gpkg")).unwrap();
+    outside
+        .execute_batch(
+            "CREATE TABLE seen(fid INTEGER); CREATE TRIGGER theirs AFTER INSERT ON datastream BEGIN INSERT INTO seen VALUES(NEW.fid); END;",
+        )
+        .unwrap();
+    load(&store, info("streams"), streams(1..=100, 1));
+    let seen: u64 = outside.query_row("SELECT count(*) FROM seen", [], |row| row.get(0)).unwrap();
+    assert_eq!(seen, 100);
+}
+
 #[test]
 fn a_newer_file_changes_what_differs_and_counts_what_is_gone() {
     let (_dir, store) = new_city();
