@@ -30,6 +30,8 @@ pub enum Trap {
     None,
     /// At the nth write or sync.
     Operation(u64),
+    /// At the nth of them from the first time on that the call of this name begins.
+    Within(&'static str, u64),
     /// Just after the nth commit was synced.
     Commit(u64),
 }
@@ -123,7 +125,7 @@ pub fn install(mode: Mode, trap: Trap) {
             mode,
             real,
             trap,
-            operations: count(),
+            operations: AtomicU64::new(if let Trap::Within(..) = trap { NOT_YET } else { 0 }),
             commits: count(),
             commits_of_call: count(),
             pages: count(),
@@ -142,9 +144,15 @@ pub fn install(mode: Mode, trap: Trap) {
     }
 }
 
+/// Before the call that a trap is set in, nothing counts.
+const NOT_YET: u64 = 1 << 40;
+
 /// A call begins: commits are counted from here.
-pub fn mark() {
+pub fn mark(call: &str) {
     if let Some(layer) = LAYER.get() {
+        if matches!(layer.trap, Trap::Within(within, _) if within == call) && layer.operations.load(Ordering::Relaxed) >= NOT_YET {
+            layer.operations.store(0, Ordering::Relaxed);
+        }
         layer.pages.store(0, Ordering::Relaxed);
         layer.commits_of_call.store(0, Ordering::Relaxed);
     }
@@ -173,7 +181,7 @@ impl Layer {
         let n = self.operations.fetch_add(1, Ordering::Relaxed) + 1;
         if match self.trap {
             Trap::None => false,
-            Trap::Operation(at) => n == at,
+            Trap::Operation(at) | Trap::Within(_, at) => n == at,
             Trap::Commit(at) => moment == Moment::AfterSync && self.commits.load(Ordering::Relaxed) == at,
         } {
             let file = if is_log { "log" } else { "database" };

@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Lets the child load and undo until the trap springs, and kills it there; what it was doing.
-fn one_life(dir: &Path, mode: &str, operation: u64, seed: u64) -> String {
+fn one_life(dir: &Path, mode: &str, trap: &str, seed: u64) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_citytwin-faults-child"))
         .arg(dir)
-        .args([mode, "full", &seed.to_string(), &format!("operation:{operation}"), "loads"])
+        .args([mode, "full", &seed.to_string(), trap, "loads"])
         .stdout(Stdio::piped())
         .stdin(Stdio::null())
         .spawn()
@@ -77,7 +77,14 @@ fn killed_anywhere(mode: &str, rounds: u32, seed: u64) {
             store.write("gis", "test", &(1..=20).map(hydrant).collect::<Vec<_>>()).unwrap();
             fingerprint(&store)
         };
-        let doing = one_life(dir, mode, below(9000) + 1, below(1 << 32));
+        // How many writes and syncs each phase has hangs on how fast the machine is: a third of the kills is aimed at each of
+        // the two short ones, the rest falls where it falls.
+        let trap = match round % 3 {
+            0 => format!("load:{}", below(600) + 1),
+            1 => format!("packing:{}", below(100) + 1),
+            _ => format!("operation:{}", below(9000) + 1),
+        };
+        let doing = one_life(dir, mode, &trap, below(1 << 32));
         *kills.entry(doing.clone()).or_default() += 1;
         let at = format!("{mode}, round {round}, killed in {doing}");
         assert_eq!(wrong(dir, true), [""; 0], "{at}");
@@ -98,10 +105,9 @@ fn killed_anywhere(mode: &str, rounds: u32, seed: u64) {
         assert_eq!(wrong(dir, false), [""; 0], "{at}: everything taken back");
     }
     println!("{mode}: kills {kills:?}");
-    for phase in ["load", "undo"] {
+    for phase in ["load", "packing", "undo"] {
         assert!(kills.contains_key(phase), "no kill in {phase}: {kills:?}");
     }
-    assert!(rounds < 20 || kills.contains_key("packing"), "no kill in packing: {kills:?}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Rows that are new go in without their table's triggers, where these would do nothing.
 //!
 //! For a row that gets a new number in a load, none of our own triggers has anything to do: there is no version to keep,
-//! and the feed gets one range for the whole link. Yet each costs as much as a third of the row. So they are left out while
-//! a load only adds, to tables that have no other triggers than ours: their index set aside, nothing of other programs. With
-//! the first row that is to be changed they are back, and stay for the rest of the load.
+//! and the feed gets one range for the whole link. Yet each is a program that SQLite enters for every row, and while there
+//! is one that may refuse, it keeps a journal for every row too. So they are left out while a load only adds, to tables that
+//! have no other triggers than ours: their index set aside, nothing of other programs. With the first row that is to be
+//! changed they are back, and stay for the rest of the load.
 
 use crate::error::Result;
 use crate::outside;

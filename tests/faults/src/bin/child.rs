@@ -1,6 +1,6 @@
 //! Writes until it is killed, and prints each promise that it was given.
 //!
-//!     citytwin-faults-child DIR plain|drop|torn full|off SEED none|operation:N|commit:N [loads]
+//!     citytwin-faults-child DIR plain|drop|torn full|off SEED none|operation:N|load:N|packing:N|undo:N|commit:N [loads]
 //!
 //! With `loads` it does nothing but load a data set large enough to set the spatial index aside, and take it back.
 
@@ -24,6 +24,9 @@ fn main() {
         None => Trap::None,
         Some(("operation", n)) => Trap::Operation(n),
         Some(("commit", n)) => Trap::Commit(n),
+        Some(("load", n)) => Trap::Within("load", n),
+        Some(("packing", n)) => Trap::Within("packing", n),
+        Some(("undo", n)) => Trap::Within("undo", n),
         Some((other, _)) => panic!("{other} is no trap"),
     };
     let mode = match args[2].as_str() {
@@ -101,7 +104,7 @@ fn say(line: &str) {
 }
 
 fn begin(what: &str) {
-    layer::mark();
+    layer::mark(what);
     say(&format!("begin {what}"));
 }
 
