@@ -86,7 +86,7 @@ fn green(quarter: &Quarter, block: &Block, purpose: Use, parks: &mut usize, out:
     *parks += usize::from(purpose == Use::Park);
     let mut rings = vec![quarter.outline(block, 1.0)];
     let centre = quarter.block_centre(block);
-    if purpose == Use::Park && ((block.west * 100 + block.south) % 2 == 0 || name.zh == "莲花公园") {
+    if purpose == Use::Park && ((block.west * 100 + block.south).is_multiple_of(2) || name.zh == "莲花公园") {
         let (half_u, half_v) = half_size(quarter, block);
         let pond = circle(quarter, Lattice::new(centre.u - 8.0, centre.v - 4.0), half_u * 0.42, half_v * 0.38, 28);
         let level = round_to(quarter.ground().height_at(centre) - 0.6, 2);
