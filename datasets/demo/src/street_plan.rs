@@ -116,3 +116,31 @@ impl Quarter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Size;
+    use crate::frame::Frame;
+
+    #[test]
+    fn no_street_ends_blindly_at_any_hill() {
+        let mut hills = 0;
+        for seed in 0..12 {
+            let frame = Frame::new(seed, Size::City.extent(), Size::City.rings());
+            let with_hill = (0..9).flat_map(|a| (0..11).map(move |b| (a, b))).filter(|(a, b)| frame.ground.marks(*a, *b).hill.is_some());
+            for (a, b) in with_hill {
+                hills += 1;
+                let quarter = Quarter::new(&frame, a, b);
+                let mut met: BTreeMap<Node, usize> = BTreeMap::new();
+                quarter.edges.iter().flat_map(|(edge, _)| edge.ends()).for_each(|node| *met.entry(node).or_insert(0) += 1);
+                let (west, east) = quarter.tunnel.unwrap();
+                [west, east].into_iter().for_each(|i| *met.entry(Node { i, j: quarter.main_row }).or_insert(0) += 1);
+                for (node, streets) in met {
+                    assert!(!quarter.owns(node) || streets + quarter.edges_to_come(node) >= 2, "seed {seed}, {a} {b}: {node:?}");
+                }
+            }
+        }
+        assert!(hills > 50, "{hills}");
+    }
+}
