@@ -166,6 +166,15 @@ impl Fit {
         Ok(Fitted { geometry, attributes, other, source_id, repair })
     }
 
+    /// What a record's values say of one attribute, by its place; null where no field fills it.
+    pub fn value_of(&self, attribute: usize, values: &[Value]) -> Result<Value, String> {
+        let column = self.columns.iter().position(|column| column.attribute == Some(attribute));
+        match column.and_then(|i| values.get(i)) {
+            Some(value) => convert(value, &self.class.attributes[attribute].ty, self.zone_minutes).map_err(str::to_owned),
+            None => Ok(Value::Null),
+        }
+    }
+
     /// The record's id in its source: as the reader found it, but for a record that was refused once, whose remarks say what it
     /// was; its number in the file of refused ones means nothing.
     pub fn source_id(&self, found: Option<&str>, values: &[Value]) -> Option<String> {

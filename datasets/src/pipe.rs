@@ -149,6 +149,9 @@ pub enum FieldType {
 pub struct CrsUse {
     /// `EPSG:4547`, or a name where there is no code.
     pub source: String,
+    /// Its whole definition, where there is no code by which it is found again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wkt: Option<String>,
     /// The system was named by the operator, not by the file.
     pub given: bool,
     pub way: CrsWay,

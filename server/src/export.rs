@@ -380,8 +380,10 @@ impl<'a> Job<'a> {
 
     fn projector(&self, helper: Option<&Helper>, parts: &[Part]) -> anyhow::Result<Option<Projector>> {
         let (Some(crs), Some(helper)) = (&self.args.crs, helper) else { return Ok(None) };
-        let crs =
-            if crs == "source" { system::of_sources(self.store, parts.iter().map(|part| &part.survey), self.lang)? } else { crs.clone() };
+        let crs = match crs.as_str() {
+            "source" => system::of_sources(self.store, parts.iter().map(|part| (part.class.no, &part.survey)), self.lang)?,
+            named => named.to_owned(),
+        };
         let whole = parts.iter().filter_map(|part| part.survey.bounds).fold(Bounds::EMPTY, |all, b| all.union(&b));
         if whole.is_empty() {
             return Ok(None);

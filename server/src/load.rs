@@ -22,7 +22,7 @@ use anyhow::bail;
 use city::City;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::{Helper, Request};
-use citytwin_store::{LoadState, Store};
+use citytwin_store::{LoadState, Store, Way};
 use interrupt::{Interrupt, Interrupted};
 use progress::tell;
 use std::path::{Path, PathBuf};
@@ -258,10 +258,30 @@ fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
                 ("unchanged", &load.counts.unchanged),
                 ("gone", &load.counts.gone),
                 ("deleted", &load.counts.deleted),
+                ("refused", &load.counts.refused),
             ],
         ));
+        for line in shifts(lang, &load.ways) {
+            tell(&line);
+        }
     }
     Ok(Outcome::Done)
+}
+
+/// How coordinates of another datum were brought over, and what was accepted: each way once.
+fn shifts(lang: Lang, ways: &[Way]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for way in ways {
+        let Some(operation) = &way.operation else { continue };
+        let metres = |m: Option<f64>| m.map_or_else(|| "?".to_owned(), |m| m.to_string());
+        let (accuracy, accepted) = (metres(way.accuracy_m), metres(way.accepted_m));
+        let key = if way.accepted_m.is_some() { "load.list_accepted" } else { "load.list_shift" };
+        let line = say(lang, key, &[("source", &way.name), ("operation", operation), ("accuracy", &accuracy), ("accepted", &accepted)]);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 #[cfg(test)]

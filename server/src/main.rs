@@ -18,6 +18,7 @@ mod hub;
 mod instruments;
 mod load;
 mod metrics;
+mod near;
 mod overlays;
 mod patience;
 mod problem;

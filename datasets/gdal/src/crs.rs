@@ -158,7 +158,7 @@ const ROOM_DEG: (f64, f64) = (2.0, 5.0);
 /// Chooses the way. `file_crs` is the layer's own, as WKT.
 pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &Boxes) -> Result<Transform<'a>, Fail> {
     let fail = |key: &str, detail: String| Fail { key: key.to_owned(), detail };
-    let missing = |name: String| match offer::offers(&(boxes.walked)().most) {
+    let missing = |name: String| match offers(&(boxes.walked)().most, said.swap_axes) {
         offers if offers.is_empty() => fail("crs_missing", name),
         offers => fail("crs_missing_offer", offers.join(" | ")),
     };
@@ -176,15 +176,20 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &B
     if crs.is_engineering() {
         return Err(missing(crs.name()));
     }
-    let source = whole_code.or_else(|| crs.code()).unwrap_or_else(|| crs.name());
+    let code = whole_code.or_else(|| crs.code());
+    // A name leads nowhere back: what has no code is handed on whole, with a shift of its own if it has one.
+    let wkt = if code.is_none() { bound.as_ref().and_then(Object::wkt2).or_else(|| crs.wkt2()) } else { None };
+    let source = code.unwrap_or_else(|| crs.name());
+    let used = |way| CrsUse { source: source.clone(), wkt: wkt.clone(), given, way };
+    let swap = said.swap_axes;
     let reference = |code: &str| proj.crs(code).expect("PROJ's database knows EPSG:4326 and EPSG:4490; is proj.db installed?");
     let (cgcs2000, wgs84) = (reference("EPSG:4490"), reference("EPSG:4326"));
 
     if crs.same_as(&cgcs2000) || crs.same_as(&wgs84) {
         // CGCS2000 is China's; whoever says so by name may have it elsewhere.
         let area = if given || !crs.same_as(&cgcs2000) { None } else { cgcs2000.area_of_use() };
-        plausible(&source, boxes, false, |own| area.unwrap_or(Bounds::WORLD).contains(own))?;
-        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same }, said.swap_axes));
+        plausible(&source, boxes, swap, false, |own| area.unwrap_or(Bounds::WORLD).contains(own))?;
+        return Ok(Transform::same(used(CrsWay::Same), swap));
     }
     let beneath = crs.geodetic().map(Object::horizontal).ok_or_else(|| fail("crs_unknown", source.clone()))?;
     let area = crs.area_of_use().filter(|a| a.west <= a.east).map(|a| a.grown(ROOM_DEG.0, ROOM_DEG.1));
@@ -194,8 +199,8 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &B
             let found = proj.operations(&crs, target, None, false).into_iter().find(|o| o.is_usable() && !o.is_ballpark());
             let operation = found.ok_or_else(|| fail("crs_no_operation", source.clone()))?;
             let way = CrsWay::Unprojected { operation: operation.name() };
-            let transform = Transform::by(CrsUse { source: source.clone(), given, way }, &operation, said.swap_axes)?;
-            plausible(&source, boxes, true, |own| believed(&transform.bounds(own)))?;
+            let transform = Transform::by(used(way), &operation, swap)?;
+            plausible(&source, boxes, swap, true, |own| believed(&transform.bounds(own)))?;
             return Ok(transform);
         }
     }
@@ -203,7 +208,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &B
     // Another datum: the area decides, so the box is needed, roughly, in degrees of that datum.
     let Extents { whole, most, .. } = (boxes.walked)();
     if whole.is_empty() {
-        return Ok(Transform::same(CrsUse { source, given, way: CrsWay::Same }, said.swap_axes)); // no vertex at all
+        return Ok(Transform::same(used(CrsWay::Same), swap)); // no vertex at all
     }
     let down = if crs.is_projected() {
         let down = proj.operations(&crs, &beneath, None, false).into_iter().find_map(|o| o.x_first());
@@ -212,7 +217,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &B
         None
     };
     let degrees = |own: &Bounds| down.as_ref().map_or(*own, |down| moved_bounds(down, own));
-    plausible(&source, boxes, false, |own| believed(&degrees(own)))?;
+    plausible(&source, boxes, swap, false, |own| believed(&degrees(own)))?;
     let limit = said.accept_shift_m.unwrap_or(ACCURACY_LIMIT_M);
     let published = |own: &Bounds| -> Result<(Object<'a>, Bounds), Fail> {
         let area = degrees(own);
@@ -237,7 +242,7 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &B
     };
     let transformed = |operation: &Object<'a>| {
         let way = CrsWay::Transformed { operation: operation.name(), accuracy_m: operation.accuracy_m() };
-        Transform::by(CrsUse { source: source.clone(), given, way }, operation, said.swap_axes)
+        Transform::by(used(way), operation, swap)
     };
     let refused = match published(&whole) {
         Ok((operation, _)) => return transformed(&operation),
@@ -257,9 +262,18 @@ pub fn choose<'a>(proj: &'a Proj, file_crs: Option<&str>, said: &Said, boxes: &B
     Err(refused)
 }
 
+/// What the numbers offer, as options to give: whoever exchanged the axes has to hear that he need not.
+fn offers(most: &Bounds, swap: bool) -> Vec<String> {
+    let offers = offer::offers(most).into_iter();
+    if !swap {
+        return offers.collect();
+    }
+    offers.map(|offer| offer.strip_prefix("--swap-axes ").map_or_else(|| format!("--swap-axes {offer}"), str::to_owned)).collect()
+}
+
 /// Refuses a layer most records of which cannot lie where its system says, if something else would make sense of them, or
 /// if `strict`. A few such records are refused one by one.
-fn plausible(source: &str, boxes: &Boxes, strict: bool, fits: impl Fn(&Bounds) -> bool) -> Result<(), Fail> {
+fn plausible(source: &str, boxes: &Boxes, swap: bool, strict: bool, fits: impl Fn(&Bounds) -> bool) -> Result<(), Fail> {
     let announced = (boxes.announced)();
     if !announced.is_empty() && fits(&announced) {
         return Ok(());
@@ -274,9 +288,9 @@ fn plausible(source: &str, boxes: &Boxes, strict: bool, fits: impl Fn(&Bounds) -
     }
     let fail = |key: &str, detail: String| Err(Fail { key: key.to_owned(), detail });
     if half_fit(offer::swapped) {
-        return fail("crs_swapped", source.to_owned());
+        return fail(if swap { "crs_unswapped" } else { "crs_swapped" }, source.to_owned());
     }
-    let offers: Vec<String> = offer::offers(&most).into_iter().filter(|offer| !offer.ends_with(source)).collect();
+    let offers: Vec<String> = offers(&most, swap).into_iter().filter(|offer| !offer.ends_with(source)).collect();
     if !offers.is_empty() {
         return fail("crs_other", format!("{source} → {}", offers.join(" | ")));
     }
@@ -446,6 +460,31 @@ mod tests {
         let mut geometry = Geometry::with_z(Shape::Point(Position::new(2_493_940.8014, 505_952.2461, 12.5)));
         transform.apply(&mut geometry).unwrap();
         assert_near(geometry.points()[0], 114.057_865, 22.543_096, 0.001);
+    }
+
+    /// Boxes come exchanged where the operator says so: he may be wrong.
+    #[test]
+    fn axes_exchanged_without_need_are_to_be_left() {
+        let said = |crs: Option<&str>| Said { crs: crs.map(str::to_owned), swap_axes: true, ..Said::default() };
+        assert_eq!(failed(Some("EPSG:4490"), &said(None), (30.1, 116.1)).key, "crs_unswapped");
+        assert_eq!(failed(Some("EPSG:4547"), &said(None), (2_493_940.0, 505_952.0)).key, "crs_unswapped");
+        let fail = failed(None, &said(None), (30.1, 116.1));
+        assert_eq!((fail.key.as_str(), fail.detail.as_str()), ("crs_missing_offer", "--crs EPSG:4490"));
+        let fail = failed(None, &said(None), (116.1, 30.1));
+        assert_eq!((fail.key.as_str(), fail.detail.as_str()), ("crs_missing_offer", "--swap-axes --crs EPSG:4490"));
+    }
+
+    /// A city's own grid: its name alone would lead nowhere.
+    #[test]
+    fn a_system_without_a_code_is_handed_on_whole() {
+        let own = r#"PROJCS["City_2000_TM",GEOGCS["China Geodetic Coordinate System 2000",DATUM["China_2000",SPHEROID["CGCS2000",6378137,298.257222101]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["latitude_of_origin",0],PARAMETER["central_meridian",116.35],PARAMETER["scale_factor",1],PARAMETER["false_easting",300000],PARAMETER["false_northing",-3000000],UNIT["metre",1]]"#;
+        let at = (300_000.0, 320_113.3978);
+        let (used, there) = way(own, at).unwrap();
+        let wkt = used.wkt.unwrap();
+        assert!(used.source == "City_2000_TM" && wkt.starts_with("PROJCRS["), "{} {wkt}", used.source);
+        assert_near(there, 116.35, 30.0, 0.001);
+        assert_eq!(way(&wkt, at).unwrap().1, there, "and leads to the same place");
+        assert_eq!(way("EPSG:4547", (500_000.0, 3_320_113.3978)).unwrap().0.wkt, None, "a code is enough");
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// Runs a query in the file's own SQL; each row's cells as text, null as `None`.
-fn each_row(dataset: GDALDatasetH, sql: &str, mut f: impl FnMut(&dyn Fn(usize) -> Option<String>)) -> Result<(), Fail> {
+pub fn each_row(dataset: GDALDatasetH, sql: &str, mut f: impl FnMut(&dyn Fn(usize) -> Option<String>)) -> Result<(), Fail> {
     let fail = || Fail {
         key: "unreadable".into(),
         detail: crate::complaints::failure(&crate::complaints::take()).unwrap_or_else(|| sql.chars().take(80).collect()),

@@ -56,6 +56,11 @@ pub fn read(named: &Named, options: &ReadOptions, remarks: &[Note], pipe: &mut P
             return Ok(false);
         }
     };
+    if format == "GPKG" && is_store(&dataset) {
+        pipe.hello(&hello(String::new(), Vec::new()))?;
+        pipe.fail(&Fail { key: "city_store".into(), detail: named.path.display().to_string() })?;
+        return Ok(false);
+    }
     let names: Vec<String> = layers_of(&dataset).iter().map(Layer::name).collect();
     pipe.hello(&hello(format.to_owned(), layers_of(&dataset).iter().map(Layer::summary).collect()))?;
     remarks.iter().try_for_each(|remark| pipe.note(remark))?;
@@ -141,6 +146,16 @@ fn layers_of(dataset: &Dataset) -> Vec<Layer> {
         (0..gdal_sys::GDALDatasetGetLayerCount(dataset.c_dataset())).map(|i| gdal_sys::GDALDatasetGetLayer(dataset.c_dataset(), i))
     };
     handles.filter(|handle| !handle.is_null()).map(|handle| Layer { handle }).collect()
+}
+
+/// Whether it is a city's own store, or a backup of one: its references are numbers that mean nothing elsewhere.
+fn is_store(dataset: &Dataset) -> bool {
+    let mut found = false;
+    let asked =
+        mistyped::each_row(dataset.c_dataset(), "SELECT 1 AS found FROM sqlite_master WHERE type='table' AND name='ct_head'", |_| {
+            found = true
+        });
+    asked.is_ok() && found
 }
 
 /// Tells GDAL's reader of OpenStreetMap that nobody looks at the other layers.

@@ -142,7 +142,7 @@ fn rich_streams() -> [Vec<u8>; 2] {
         w.layer_fail("other", &Fail { key: "crs_missing".into(), detail: String::new() })?;
         w.end()
     });
-    let crs = CrsUse { source: "EPSG:4490".into(), given: false, way: CrsWay::Same };
+    let crs = CrsUse { source: "EPSG:4490".into(), wkt: None, given: false, way: CrsWay::Same };
     let grid = GridHeader { columns: 3, rows: 4, west: 116.0, north: 30.0, cell_lon: 0.1, cell_lat: 0.1, crs };
     let rows = stream(|w| {
         w.grid(&grid)?;
@@ -267,7 +267,7 @@ fn a_feature_beyond_a_frame_is_not_sent() {
 
 #[test]
 fn a_grid_comes_row_by_row() {
-    let crs = CrsUse { source: "EPSG:4490".into(), given: false, way: CrsWay::Same };
+    let crs = CrsUse { source: "EPSG:4490".into(), wkt: None, given: false, way: CrsWay::Same };
     let grid = GridHeader { columns: 2, rows: 3, west: 116.0, north: 30.0, cell_lon: 0.1, cell_lat: 0.1, crs };
     let good = stream(|w| {
         w.grid(&grid)?;

@@ -63,6 +63,11 @@ impl City {
         }
     }
 
+    /// The catalogue's classes, those too that are kept elsewhere.
+    pub fn catalogue(&self) -> &[Arc<Class>] {
+        &self.catalogue.classes
+    }
+
     /// How far the city's clock is ahead of UTC.
     pub fn zone_minutes(&self) -> i32 {
         self.store.as_ref().and_then(|store| utc_offset_minutes(&store.config().time_zone)).unwrap_or(480)

@@ -9,23 +9,28 @@ use super::refused::Refusals;
 use super::{Task, hash, words};
 use crate::cli::Outcome;
 use anyhow::bail;
-use citytwin_datasets::pipe::{CrsUse, Event, LayerHeader, Problem, RawFeature};
+use citytwin_assets::Lang;
+use citytwin_datasets::pipe::{CrsUse, CrsWay, Event, LayerHeader, Problem, RawFeature};
 use citytwin_datasets::shape::Repair;
-use citytwin_datasets::{Ahead, HelperError, Reason, Request, Skipped, Stream};
-use citytwin_model::{Bounds, ClassNo, GeometryKind, Value};
-use citytwin_store::{Counts, Load, LoadInfo, LoadSummary, Record, Refusal, Store};
-use std::collections::{BTreeMap, VecDeque};
+use citytwin_datasets::{Ahead, Fit, HelperError, Reason, Request, Skipped, Stream};
+use citytwin_model::{Bounds, Class, ClassNo, Geometry, GeometryKind, Value};
+use citytwin_store::{CONFIG_FILE, Counts, Load, LoadInfo, LoadSummary, Record, Refusal, STORE_FILE, Store, Unstored, Way};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Instant;
 
 /// The column that names the data set of a record that was refused once.
 const SOURCE_COLUMN: &str = "ct_source";
+/// The one that says why it was refused.
+const REASON_COLUMN: &str = "ct_reason";
 
 pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    refuse_store(task)?;
     let extent = if city.wants_extent(task.path) && !task.args.dry_run { Some(extent(task, city)?) } else { None };
     let mut stream = open(task, task.request)?;
-    let plan = plan(task, stream.hello(), &city.classes())?;
+    let plan = plan(task, stream.hello(), city)?;
     let format = stream.hello().format.clone();
     tell(&task.say("load.reading", &[("file", &task.file()), ("format", &format), ("layers", &plan.layers.len())]));
     for layer in &plan.unmatched {
@@ -44,7 +49,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let city = &*city;
     let store = city.opened().filter(|_| !task.args.dry_run);
     let zone_minutes = city.zone_minutes();
-    let refusals = Refusals::new(task.lang, &dir, &source, task.path, zone_minutes, store.is_some());
+    let refusals = Refusals::new(task.lang, &dir, &source, task.path, zone_minutes, store.is_some())?;
     if let Some(store) = store.filter(|_| !was_there) {
         let [lon, lat] = store.config().origin;
         let values: [(&str, &dyn std::fmt::Display); 4] =
@@ -65,6 +70,9 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         fitted: 0,
         repairs: BTreeMap::new(),
         partial: false,
+        met: BTreeSet::new(),
+        ways: Vec::new(),
+        keys: Keys::default(),
         broke_off: false,
         layers_failed: 0,
         progress: Progress::new(task.lang),
@@ -109,7 +117,25 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
 }
 
 fn open(task: &Task, request: &Request) -> anyhow::Result<Stream> {
-    task.helper.read(task.path, request).map_err(|e| failed(task, e))
+    let mut stream = task.helper.read(task.path, request).map_err(|e| failed(task, e))?;
+    // A file that cannot be read has no layers either, and the reason comes next.
+    if stream.hello().layers.is_empty() {
+        stream.want(Vec::new()).map_err(|e| failed(task, e))?;
+        while stream.next_event().map_err(|e| failed(task, e))?.is_some() {}
+        bail!(task.say("load.nothing_read", &[]));
+    }
+    Ok(stream)
+}
+
+/// A city's own store is no data file: its references are numbers that mean nothing in another city. One that was renamed
+/// is recognised by the helper.
+fn refuse_store(task: &Task) -> anyhow::Result<()> {
+    let Ok(path) = task.path.canonicalize() else { return Ok(()) };
+    let is_store = path.file_name().is_some_and(|name| name == STORE_FILE) && path.with_file_name(CONFIG_FILE).is_file();
+    if is_store {
+        bail!(task.say("load.fail.city_store", &[("what", &task.path.display())]));
+    }
+    Ok(())
 }
 
 fn failed(task: &Task, error: HelperError) -> anyhow::Error {
@@ -119,7 +145,7 @@ fn failed(task: &Task, error: HelperError) -> anyhow::Error {
 /// Where the file's data lies: read once through, before a city is made for it.
 fn extent(task: &Task, city: &City) -> anyhow::Result<Bounds> {
     let mut stream = open(task, &Request { exact_extent: true, heads_only: true, ..task.request.clone() })?;
-    let plan = plan(task, stream.hello(), &city.classes())?;
+    let plan = plan(task, stream.hello(), city)?;
     stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
     let mut stream = Ahead::new(stream);
     let (mut extent, mut failed_layer) = (Bounds::EMPTY, None);
@@ -158,6 +184,21 @@ struct Layer {
     fits: Fits,
     /// Place of the column that names a refused record's data set.
     source_column: Option<usize>,
+    /// And of the one that says why it was refused.
+    reason_column: Option<usize>,
+}
+
+/// Keys met in a dry run: in a load it is the store that knows them. Eight bytes each, so that a large file fits.
+#[derive(Default)]
+struct Keys {
+    met: HashSet<u64>,
+    hash: RandomState,
+}
+
+impl Keys {
+    fn is_new(&mut self, class: ClassNo, code: &str) -> bool {
+        self.met.insert(self.hash.hash_one((class.0, code)))
+    }
 }
 
 struct Session<'t, 's> {
@@ -178,6 +219,11 @@ struct Session<'t, 's> {
     repairs: BTreeMap<Repair, u64>,
     /// A file of corrected records: what it lacks is not gone.
     partial: bool,
+    /// Classes that the file has a layer for.
+    met: BTreeSet<ClassNo>,
+    /// How their coordinates became degrees.
+    ways: Vec<Way>,
+    keys: Keys,
     broke_off: bool,
     layers_failed: usize,
     progress: Progress,
@@ -203,8 +249,16 @@ impl<'s> Session<'_, 's> {
         }
         self.progress.layer(&header.name, header.features);
         let source_column = header.fields.iter().position(|f| f.name == SOURCE_COLUMN);
+        let reason_column = header.fields.iter().position(|f| f.name == REASON_COLUMN).filter(|_| source_column.is_some());
         self.partial |= source_column.is_some();
-        self.layer = Some(Rc::new(Layer { header, fits, source_column }));
+        for fit in &fits.0 {
+            self.met.insert(fit.class().no);
+            self.ways.extend(header.crs.as_ref().map(|used| way(fit.class(), used, task.args.accept_shift)));
+        }
+        if let Some(load) = &mut self.load {
+            tell_about(load, self.partial, &self.met, &self.ways);
+        }
+        self.layer = Some(Rc::new(Layer { header, fits, source_column, reason_column }));
     }
 
     fn feature(&mut self, raw: RawFeature) -> anyhow::Result<()> {
@@ -213,19 +267,21 @@ impl<'s> Session<'_, 's> {
         let layer = self.layer.clone().expect("the pipe's order is checked");
         let kind = raw.geometry.as_ref().map_or(GeometryKind::None, |g| g.kind());
         let fit = layer.fits.by_kind(kind);
+        self.begin(&layer, &raw.values)?;
         let fitted = match fit.fit(&raw) {
             Ok(fitted) => fitted,
-            Err(skipped) => return self.refusals.add(&layer.header, fit.class(), &skipped, raw.geometry.as_ref()),
+            Err(skipped) => return self.refuse(&layer, fit, &skipped, raw.geometry.as_ref()),
         };
+        if let Some(code) = code_of(fit.class(), &fitted.attributes)
+            && (self.is_second_still(&layer, &raw, &code) || self.store.is_none() && !self.keys.is_new(fit.class().no, &code))
+        {
+            return self.refuse(&layer, fit, &skipped(&layer, fit, &raw, Reason::KeyTwice(code)), raw.geometry.as_ref());
+        }
         self.fitted += 1;
         if let Some(repair) = fitted.repair {
             *self.repairs.entry(repair).or_default() += 1;
         }
-        if self.store.is_none() {
-            return Ok(());
-        }
-        self.begin(Some((&layer, &raw)))?;
-        let load = self.load.as_mut().expect("just begun");
+        let Some(load) = &mut self.load else { return Ok(()) };
         let record = Record {
             number: self.number,
             class: fit.class().no,
@@ -234,7 +290,7 @@ impl<'s> Session<'_, 's> {
             other: fitted.other,
             source_id: fitted.source_id,
         };
-        load.add_filled(record, Some(fit.filled().clone()))?;
+        load.add_filled(record, Some(layer.fits.columns(kind).clone()))?;
         self.waiting.push_back((self.number, layer, raw));
         self.take_refused()?;
         let first = self.load.as_ref().and_then(Load::waits).unwrap_or(u64::MAX);
@@ -244,34 +300,60 @@ impl<'s> Session<'_, 's> {
         Ok(())
     }
 
+    /// A record that was refused as the second of its key, and comes back as it went: it would take the place of the first.
+    fn is_second_still(&self, layer: &Layer, raw: &RawFeature, code: &str) -> bool {
+        let Some(Value::Text(remark)) = layer.reason_column.and_then(|i| raw.values.get(i)) else { return false };
+        let refused = Reason::KeyTwice(code.to_owned());
+        [Lang::Zh, Lang::En].into_iter().any(|lang| words::reason(lang, &refused) == *remark)
+    }
+
     fn problem(&mut self, problem: Problem) -> anyhow::Result<()> {
         self.progress.step();
         self.number += 1;
         let layer = self.layer.clone().expect("the pipe's order is checked");
         let reason = Reason::from_helper(&problem.reason, problem.detail);
         self.broke_off |= matches!(reason, Reason::BrokeOff(_));
+        let fit = &layer.fits.0[0];
         let skipped = Skipped {
             layer: layer.header.name.clone(),
             record: problem.record,
-            source_id: layer.fits.0[0].source_id(problem.source_id.as_deref(), &problem.values),
+            source_id: fit.source_id(problem.source_id.as_deref(), &problem.values),
             reason,
             values: problem.values,
         };
-        self.refusals.add(&layer.header, layer.fits.0[0].class(), &skipped, None)
+        self.begin(&layer, &skipped.values)?;
+        self.refuse(&layer, fit, &skipped, None)
+    }
+
+    /// A record that does not come to the store. It stands in the file all the same, so what it means is not gone.
+    fn refuse(&mut self, layer: &Layer, fit: &Fit, skipped: &Skipped, geometry: Option<&Geometry>) -> anyhow::Result<()> {
+        self.refusals.add(&layer.header, fit.class(), skipped, geometry)?;
+        if let Some(load) = &mut self.load {
+            load.count_refused();
+            // A layer of several kinds is several collections; without its geometry nobody knows which was meant.
+            for fit in layer.fits.0.iter().filter(|other| geometry.is_none() || other.class().no == fit.class().no) {
+                spare(load, fit, skipped)?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins the load with its first record, which may say what data set it belongs to.
-    fn begin(&mut self, first: Option<(&Layer, &RawFeature)>) -> anyhow::Result<()> {
+    fn begin(&mut self, layer: &Layer, values: &[Value]) -> anyhow::Result<()> {
+        if self.load.is_none()
+            && self.task.args.source.is_none()
+            && let Some(Value::Text(source)) = layer.source_column.and_then(|i| values.get(i))
+        {
+            self.source = source.clone();
+        }
+        self.begin_at_all()
+    }
+
+    fn begin_at_all(&mut self) -> anyhow::Result<()> {
         let (None, Some(store)) = (&self.load, self.store) else { return Ok(()) };
         let (args, task) = (self.task.args, self.task);
         if self.partial && args.replace {
             bail!(task.say("load.partial_replace", &[]));
-        }
-        if let Some((layer, raw)) = first
-            && args.source.is_none()
-            && let Some(Value::Text(source)) = layer.source_column.and_then(|i| raw.values.get(i))
-        {
-            self.source = source.clone();
         }
         let crs = self.layer.as_ref().and_then(|l| l.header.crs.as_ref());
         let info = LoadInfo {
@@ -290,6 +372,7 @@ impl<'s> Session<'_, 's> {
             teller.waited(waited);
             !interrupt.asked()
         });
+        tell_about(&mut load, self.partial, &self.met, &self.ways);
         self.load = Some(load);
         Ok(())
     }
@@ -306,15 +389,12 @@ impl<'s> Session<'_, 's> {
                 bail!("the store refused a record that was not waiting");
             };
             let (_, layer, raw) = &self.waiting[at];
-            let kind = raw.geometry.as_ref().map_or(GeometryKind::None, |g| g.kind());
-            let skipped = Skipped {
-                layer: layer.header.name.clone(),
-                record: raw.record,
-                source_id: layer.fits.by_kind(kind).source_id(raw.source_id.as_deref(), &raw.values),
-                reason,
-                values: raw.values.clone(),
-            };
-            self.refusals.add(&layer.header, layer.fits.by_kind(kind).class(), &skipped, raw.geometry.as_ref())?;
+            let fit = layer.fits.by_kind(raw.geometry.as_ref().map_or(GeometryKind::None, |g| g.kind()));
+            let skipped = skipped(layer, fit, raw, reason);
+            if !matches!(skipped.reason, Reason::KeyTwice(_)) {
+                spare(load, fit, &skipped)?;
+            }
+            self.refusals.add(&layer.header, fit.class(), &skipped, raw.geometry.as_ref())?;
         }
         Ok(())
     }
@@ -342,7 +422,7 @@ impl<'s> Session<'_, 's> {
         if self.broke_off && task.args.replace {
             bail!(task.say("load.broke_off_replace", &[]));
         }
-        self.begin(None)?;
+        self.begin_at_all()?;
         while let Some(load) = self.load.as_mut().filter(|load| !load.is_landed()) {
             if task.interrupt.asked() {
                 return Err(self.broken_off());
@@ -363,12 +443,16 @@ impl<'s> Session<'_, 's> {
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         match summary {
             None => tell(&task.say("load.dry_run", &[("good", &self.fitted), ("refused", &refused), ("seconds", &seconds)])),
-            Some(LoadSummary { id, counts, by_class, revisions, .. }) => {
+            Some(LoadSummary { id, counts, by_class, revisions, undeleted, .. }) => {
+                if !undeleted.is_empty() {
+                    let classes = self.store.map(Store::classes).unwrap_or_default();
+                    let names: Vec<&str> = classes.iter().filter(|c| undeleted.contains(&c.no)).map(|c| c.id.as_str()).collect();
+                    tell(&task.say("load.undeleted", &[("classes", &names.join(", "))]));
+                }
                 by_layer(task, self.store, &by_class, &refused_by_class);
                 if counts.unlinked > 0 {
                     tell(&task.say("load.unlinked", &[("count", &counts.unlinked)]));
                 }
-                let gone = if self.partial { 0 } else { counts.gone };
                 let revisions = revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));
                 let values: [(&str, &dyn std::fmt::Display); 10] = [
                     ("file", &task.file()),
@@ -376,7 +460,7 @@ impl<'s> Session<'_, 's> {
                     ("added", &counts.added),
                     ("changed", &counts.changed),
                     ("unchanged", &counts.unchanged),
-                    ("gone", &gone),
+                    ("gone", &counts.gone),
                     ("deleted", &counts.deleted),
                     ("refused", &refused),
                     ("revisions", &revisions),
@@ -386,6 +470,63 @@ impl<'s> Session<'_, 's> {
             }
         }
         Ok(refused)
+    }
+}
+
+/// What the file says beside its records.
+fn tell_about(load: &mut Load, partial: bool, met: &BTreeSet<ClassNo>, ways: &[Way]) {
+    if partial {
+        load.holds_some();
+    }
+    met.iter().for_each(|class| load.meets(*class));
+    ways.iter().for_each(|way| load.came_by(way.clone()));
+}
+
+fn way(class: &Class, used: &CrsUse, accepted_m: Option<f64>) -> Way {
+    let way = Way {
+        class: class.no.0,
+        name: used.source.clone(),
+        crs: used.wkt.clone().unwrap_or_else(|| used.source.clone()),
+        ..Way::default()
+    };
+    match &used.way {
+        CrsWay::Same | CrsWay::Unprojected { .. } => way,
+        CrsWay::Transformed { operation, accuracy_m } => {
+            Way { operation: Some(operation.clone()), accuracy_m: *accuracy_m, accepted_m, ..way }
+        }
+    }
+}
+
+fn skipped(layer: &Layer, fit: &Fit, raw: &RawFeature, reason: Reason) -> Skipped {
+    Skipped {
+        layer: layer.header.name.clone(),
+        record: raw.record,
+        source_id: fit.source_id(raw.source_id.as_deref(), &raw.values),
+        reason,
+        values: raw.values.clone(),
+    }
+}
+
+/// Tells the store whose record was refused, as far as the record itself says so.
+fn spare(load: &mut Load, fit: &Fit, skipped: &Skipped) -> anyhow::Result<()> {
+    // Letters may be lost, and of a record that was too large nothing is left.
+    let lost = matches!(skipped.reason, Reason::Encoding | Reason::TooLarge | Reason::BrokeOff(_) | Reason::Other(_));
+    let code = fit.class().attribute_index("code").and_then(|i| fit.value_of(i, &skipped.values).ok()).and_then(|code| text_of(&code));
+    let record =
+        Unstored { code: code.filter(|code| !lost || !code.contains('\u{fffd}')), source_id: skipped.source_id.clone(), doubtful: lost };
+    Ok(load.spare(fit.class().no, record)?)
+}
+
+/// The key of a re-load that a record carries, as the store takes it.
+fn code_of(class: &Class, attributes: &[Value]) -> Option<String> {
+    text_of(&attributes[class.attribute_index("code")?])
+}
+
+fn text_of(code: &Value) -> Option<String> {
+    match code {
+        Value::Text(code) if !code.is_empty() => Some(code.clone()),
+        Value::Int(n) => Some(n.to_string()),
+        _ => None,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Which layer of a file goes where.
 
+use super::city::City;
 use super::patience::patiently;
 use super::{Task, words};
 use anyhow::bail;
-use citytwin_datasets::fit::is_of_record;
+use citytwin_datasets::fit::{OTHER_COLUMN, is_of_record};
 use citytwin_datasets::pipe::{Hello, LayerHeader};
 use citytwin_datasets::{Fit, class_of_layer, own};
-use citytwin_model::{Class, GeometryKind};
-use citytwin_store::{CollectionSchema, Field, FieldType, Kind, Store};
+use citytwin_model::{Class, GeometryKind, Kept};
+use citytwin_store::{CollectionSchema, Columns, Field, FieldType, Kind, Store};
 use std::sync::Arc;
 
 /// Columns that the store needs itself: a field of such a name is renamed in a collection of its own.
@@ -27,8 +28,9 @@ pub(super) struct Plan {
     pub forced: bool,
 }
 
-pub(super) fn plan(task: &Task, hello: &Hello, classes: &[Arc<Class>]) -> anyhow::Result<Plan> {
+pub(super) fn plan(task: &Task, hello: &Hello, city: &City) -> anyhow::Result<Plan> {
     let args = task.args;
+    let classes = &city.classes()[..];
     if let Some(missing) = args.layer.iter().find(|name| !hello.layers.iter().any(|l| l.name == **name)) {
         bail!(task.say("load.no_layer", &[("layer", missing), ("there", &names(hello))]));
     }
@@ -40,13 +42,10 @@ pub(super) fn plan(task: &Task, hello: &Hello, classes: &[Arc<Class>]) -> anyhow
         .map(|(i, l)| (i, l.name.clone()))
         .collect();
     let forced = match (&args.class, &args.own) {
-        (Some(id), _) => {
-            let class = classes.iter().find(|c| c.id == *id || c.label.zh == *id || c.label.en == *id);
-            match class {
-                Some(class) => Some(Target::Class(class.clone())),
-                None => bail!(task.say("load.no_class", &[("class", id), ("near", &words::nearest(id, classes))])),
-            }
-        }
+        (Some(id), _) => match class_of_layer(id, classes) {
+            Some(class) => Some(Target::Class(class.clone())),
+            None => bail!(no_class(task, id, city, classes)),
+        },
         (None, Some(name)) => Some(Target::Own(name.clone())),
         (None, None) => None,
     };
@@ -74,6 +73,19 @@ pub(super) fn plan(task: &Task, hello: &Hello, classes: &[Arc<Class>]) -> anyhow
     Ok(plan)
 }
 
+/// Why nothing is loaded into a class of that name, and what could be meant.
+fn no_class(task: &Task, name: &str, city: &City, classes: &[Arc<Class>]) -> String {
+    match class_of_layer(name, city.catalogue()).filter(|class| class.kept != Kept::City) {
+        Some(class) => {
+            task.say(&format!("load.class_{}", class.kept.id()), &[("class", &class.id), ("label", words::label(task.lang, &class.label))])
+        }
+        None => match crate::near::nearest(name, classes) {
+            near if near.is_empty() => task.say("load.no_class_near", &[("class", &name)]),
+            near => task.say("load.no_class", &[("class", &name), ("near", &near.join(", "))]),
+        },
+    }
+}
+
 /// `osm_points`, `osm_lines`, …: what of a layer's name a collection's name may hold, or its place where that is nothing
 /// or is taken.
 fn collection_names<'l>(name: &str, layers: impl Iterator<Item = &'l str>) -> Vec<String> {
@@ -92,14 +104,15 @@ fn names(hello: &Hello) -> String {
     hello.layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// How one layer's records become features: by one fit, or by one per kind of geometry where a collection of its own is mixed.
-pub(super) struct Fits(pub Vec<Fit>);
+/// How one layer's records become features: by one fit, or by one per kind of geometry where a collection of its own is
+/// mixed. With each, what the layer has columns for.
+pub(super) struct Fits(pub Vec<Fit>, Vec<Arc<Columns>>);
 
 impl Fits {
     /// `store` is `None` when nothing is to be written.
     pub fn of(task: &Task, header: &LayerHeader, target: &Target, store: Option<&Store>, zone_minutes: i32) -> anyhow::Result<Self> {
         let name = match target {
-            Target::Class(class) => return Ok(Self(vec![Fit::by_name(header, class, zone_minutes)])),
+            Target::Class(class) => return Ok(Self::with(header, vec![Fit::by_name(header, class, zone_minutes)])),
             Target::Own(name) => name,
         };
         let mut fits = Vec::new();
@@ -113,12 +126,32 @@ impl Fits {
             };
             fits.push(Fit::own(header, &schema, &class, zone_minutes));
         }
-        Ok(Self(fits))
+        Ok(Self::with(header, fits))
+    }
+
+    fn with(header: &LayerHeader, fits: Vec<Fit>) -> Self {
+        // An export's column of all the rest speaks for all of it.
+        let says_all = header.fields.iter().any(|f| f.name == OTHER_COLUMN);
+        let columns = fits.iter().map(|fit| {
+            // Measures come with the geometry, and go with it.
+            let others = fit.unknown().chain(["m"]).map(str::to_owned).collect();
+            Arc::new(Columns { attributes: fit.filled().to_vec(), others: (!says_all).then_some(others) })
+        });
+        let columns = columns.collect();
+        Self(fits, columns)
+    }
+
+    fn place(&self, kind: GeometryKind) -> usize {
+        self.0.iter().position(|fit| fit.class().geometry == kind).unwrap_or(0)
     }
 
     /// The fit for a record of this kind of geometry.
     pub fn by_kind(&self, kind: GeometryKind) -> &Fit {
-        self.0.iter().find(|fit| fit.class().geometry == kind).unwrap_or(&self.0[0])
+        &self.0[self.place(kind)]
+    }
+
+    pub fn columns(&self, kind: GeometryKind) -> &Arc<Columns> {
+        &self.1[self.place(kind)]
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! `refused/SOURCE.gpkg` in the city's folder has a layer per class with the records as they came, with the geometry that
 //! they had or with none, and beside their own fields `ct_record`, `ct_reason`, `ct_remedy`, and `ct_source`, `ct_id`, by
-//! which the corrected record is known again as part of its data set.
+//! which the corrected record is known again as part of its data set. What somebody has corrected in such a file and not
+//! loaded yet is never written over: then the next one gets a number.
 
-use super::words;
+use super::{hash, words};
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::convert::convert;
 use citytwin_datasets::fit::RECORD_COLUMNS;
@@ -22,6 +23,8 @@ const SHOWN: usize = 20;
 pub(super) struct Refusals {
     lang: Lang,
     path: PathBuf,
+    /// The file being loaded, where it is itself one of refused records.
+    corrected: Option<PathBuf>,
     source: String,
     zone_minutes: i32,
     /// Nothing is written in a dry run.
@@ -50,10 +53,14 @@ struct Layer {
 }
 
 impl Refusals {
-    pub fn new(lang: Lang, city: &Path, source: &str, loaded: &Path, zone_minutes: i32, keeps: bool) -> Self {
-        Self {
+    pub fn new(lang: Lang, city: &Path, source: &str, loaded: &Path, zone_minutes: i32, keeps: bool) -> anyhow::Result<Self> {
+        let folder = city.join("refused");
+        let loaded = std::fs::canonicalize(loaded).ok();
+        let corrected = loaded.clone().filter(|loaded| std::fs::canonicalize(&folder).is_ok_and(|folder| loaded.parent() == Some(&folder)));
+        Ok(Self {
             lang,
-            path: place(&city.join("refused"), source, loaded),
+            path: place(&folder, source, loaded.as_deref())?,
+            corrected,
             source: source.to_owned(),
             zone_minutes,
             keeps,
@@ -62,7 +69,7 @@ impl Refusals {
             shown: Vec::new(),
             total: 0,
             by_class: BTreeMap::new(),
-        }
+        })
     }
 
     /// `target` is the class that the record was meant for.
@@ -147,22 +154,58 @@ impl Refusals {
         match self.file.take() {
             Some(file) => {
                 file.writer.finish()?;
+                note(&self.path)?;
                 lines.push(say(self.lang, "load.refused_file", &[("file", &self.path.display())]));
             }
-            None if self.keeps && self.path.is_file() => std::fs::remove_file(&self.path)?,
+            None if self.keeps && self.path.is_file() => {
+                std::fs::remove_file(&self.path)?;
+                let _ = std::fs::remove_file(note_path(&self.path));
+            }
             None => {}
+        }
+        // All that was corrected in it is in the city, or in the file just written.
+        if let Some(loaded) = self.corrected.filter(|_| self.keeps) {
+            note(&loaded)?;
         }
         Ok(lines)
     }
 }
 
-/// `SOURCE.gpkg`, or with a number behind it where the file being loaded is that one: what of it was not loaded this time
-/// must not be lost.
-fn place(folder: &Path, source: &str, loaded: &Path) -> PathBuf {
+/// `SOURCE.gpkg`, or with a number behind it where the file being loaded is that one, or where somebody has changed it since
+/// it was written: what stands in it and is not in the city yet must not be lost.
+fn place(folder: &Path, source: &str, loaded: Option<&Path>) -> anyhow::Result<PathBuf> {
     let name: String = source.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    let loaded = std::fs::canonicalize(loaded).ok();
-    let named = |n: u32| folder.join(if n == 1 { format!("{name}.gpkg") } else { format!("{name}_{n}.gpkg") });
-    (1..).map(named).find(|path| loaded.is_none() || std::fs::canonicalize(path).ok() != loaded).expect("one file is not all of them")
+    for n in 1.. {
+        let path = folder.join(if n == 1 { format!("{name}.gpkg") } else { format!("{name}_{n}.gpkg") });
+        let is_loaded = loaded.is_some() && std::fs::canonicalize(&path).ok().as_deref() == loaded;
+        if !is_loaded && (!path.exists() || is_as_written(&path)?) {
+            return Ok(path);
+        }
+    }
+    unreachable!("some number is free")
+}
+
+/// Nobody has changed the file since its note was written. One without a note may have been.
+fn is_as_written(path: &Path) -> anyhow::Result<bool> {
+    // Another program's changes may stand beside it.
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).metadata().is_ok_and(|log| log.len() > 0) {
+        return Ok(false);
+    }
+    let Ok(noted) = std::fs::read_to_string(note_path(path)) else { return Ok(false) };
+    Ok(noted.trim() == hash::of_file(path)?)
+}
+
+/// Remembers what stands in the file now.
+fn note(path: &Path) -> anyhow::Result<()> {
+    Ok(std::fs::write(note_path(path), hash::of_file(path)?)?)
+}
+
+/// `.SOURCE.gpkg.sha256` beside it.
+fn note_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.sha256"))
 }
 
 #[cfg(test)]
@@ -170,11 +213,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_corrected_file_is_not_written_over_while_it_is_loaded() {
+    fn a_corrected_file_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| folder.path().join(name);
+        let root = folder.path().canonicalize().unwrap();
+        let file = |name: &str| root.join(name);
         std::fs::write(file("a_b.gpkg"), "x").unwrap();
-        assert_eq!(place(folder.path(), "a/b", Path::new("other.gpkg")), file("a_b.gpkg"));
-        assert_eq!(place(folder.path(), "a/b", &file("a_b.gpkg")), file("a_b_2.gpkg"));
+        let placed = |loaded: Option<&Path>| place(&root, "a/b", loaded).unwrap();
+        assert_eq!(placed(None), file("a_b_2.gpkg"), "nobody knows what is in it");
+        note(&file("a_b.gpkg")).unwrap();
+        assert_eq!(placed(None), file("a_b.gpkg"));
+        assert_eq!(placed(Some(&file("a_b.gpkg"))), file("a_b_2.gpkg"), "while it is loaded");
+        std::fs::write(file("a_b.gpkg-wal"), "open in a GIS").unwrap();
+        assert_eq!(placed(None), file("a_b_2.gpkg"));
+        std::fs::write(file("a_b.gpkg-wal"), "").unwrap();
+        std::fs::write(file("a_b.gpkg"), "corrected").unwrap();
+        std::fs::write(file("a_b_2.gpkg"), "corrected too").unwrap();
+        assert_eq!(placed(None), file("a_b_3.gpkg"));
     }
 }

@@ -3,11 +3,9 @@
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::pipe::{CrsUse, CrsWay, Fail};
 use citytwin_datasets::{HelperError, Reason};
-use citytwin_model::Class;
 use citytwin_model::class::Label;
 use citytwin_store::CityName;
 use std::fmt::Display;
-use std::sync::Arc;
 
 pub(super) fn helper_error(lang: Lang, file: &str, error: HelperError) -> anyhow::Error {
     let text = match &error {
@@ -82,15 +80,6 @@ fn named(lang: Lang, word: &str) -> String {
     if citytwin_assets::messages::find(&key).is_some() { say(lang, &key, &[]) } else { word.to_owned() }
 }
 
-/// Class ids that are spelt much like this one, else all.
-pub(super) fn nearest(id: &str, classes: &[Arc<Class>]) -> String {
-    let mut near: Vec<&str> = classes.iter().map(|c| c.id.as_str()).filter(|c| c.contains(id) || id.contains(c)).collect();
-    if near.is_empty() {
-        near = classes.iter().map(|c| c.id.as_str()).collect();
-    }
-    near.join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +104,8 @@ mod tests {
             "crs_missing",
             "crs_missing_offer",
             "crs_swapped",
+            "crs_unswapped",
+            "city_store",
             "crs_other",
             "crs_later",
             "crs_unknown",

@@ -5,7 +5,9 @@
 //! The same data set loaded again updates by its key (`code`, else the source's own id, else a hash of the record):
 //! a record that says what it said last time changes nothing, even where the city has been corrected since.
 
+mod gone;
 mod one;
+mod origin;
 mod quiet;
 
 use crate::error::{Refusal, Result, StoreError};
@@ -16,11 +18,16 @@ use crate::store::{Store, Tables, begin_unchecked, begin_write};
 use crate::turns::Turns;
 use crate::write::{note_revision, sealed};
 use citytwin_model::{ClassNo, FeatureId, Fid, Geometry, Revision, Value};
+pub use gone::Unstored;
+pub use origin::{SourceSystem, Way};
+
+use gone::Spared;
 use one::{Fate, Hands, Link, Said, Waiting, link_one, load_one};
+use origin::Origin;
 use quiet::Quiet;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,8 +63,17 @@ pub struct Source {
     pub crs: Option<String>,
 }
 
-/// Which attributes, by place, the file has a column for; `None`: all.
-type Filled = Option<Arc<[bool]>>;
+/// What a file has columns for. Of the rest it says nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Columns {
+    /// By the attributes' places.
+    pub attributes: Vec<bool>,
+    /// Names of those that the class does not know; `None`: the file speaks for all that there are.
+    pub others: Option<BTreeSet<String>>,
+}
+
+/// `None`: the file speaks for everything.
+type Filled = Option<Arc<Columns>>;
 
 /// One record of the file, in the class's terms. References as codes.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +122,18 @@ pub enum LoadState {
     Undone,
 }
 
+impl LoadState {
+    /// As `ct_load` says it: there a load that runs and one that was killed look alike.
+    fn of(state: &str) -> Self {
+        match state {
+            "complete" => Self::Complete,
+            "undoing" => Self::Undoing,
+            "undone" => Self::Undone,
+            _ => Self::BrokenOff,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadSummary {
     pub id: i64,
@@ -115,6 +143,10 @@ pub struct LoadSummary {
     pub counts: Counts,
     /// The same by class, of a load that has just ended; a list of loads does not have it.
     pub by_class: BTreeMap<ClassNo, Counts>,
+    /// Classes of which something is gone and nothing was deleted: a refused record might be it. Of a load that has just ended.
+    pub undeleted: Vec<ClassNo>,
+    /// How the coordinates became degrees.
+    pub ways: Vec<Way>,
     pub started: String,
     pub ended: Option<String>,
     /// First and last revision; `None` when it changed nothing.
@@ -132,6 +164,8 @@ pub struct Load<'s> {
     _lock: FileLock,
     queue: VecDeque<Waiting>,
     seen: BTreeMap<ClassNo, Fids>,
+    spared: Spared,
+    origin: Origin,
     /// Next ordinal of records that are alike and have neither code nor id.
     alike: HashMap<(ClassNo, Said), u32>,
     counts: Counts,
@@ -149,10 +183,9 @@ impl Store {
             let mut conn = self.writer();
             let tx = begin_write(&mut conn)?;
             tx.execute(
-                "INSERT INTO ct_source(name, credit, licence, crs, sha256) VALUES(?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT(name) DO UPDATE SET credit=coalesce(excluded.credit, credit), licence=coalesce(excluded.licence, licence),
-                   crs=coalesce(excluded.crs, crs), sha256=excluded.sha256",
-                (&info.source, &info.credit, &info.licence, &info.crs, &info.sha256),
+                "INSERT INTO ct_source(name, credit, licence) VALUES(?1, ?2, ?3)
+                 ON CONFLICT(name) DO UPDATE SET credit=coalesce(excluded.credit, credit), licence=coalesce(excluded.licence, licence)",
+                (&info.source, &info.credit, &info.licence),
             )?;
             let source: i64 = tx.query_row("SELECT no FROM ct_source WHERE name=?1", [&info.source], |row| row.get(0))?;
             tx.execute(
@@ -173,6 +206,8 @@ impl Store {
             _lock: lock,
             queue: VecDeque::new(),
             seen: BTreeMap::new(),
+            spared: Spared::default(),
+            origin: Origin::default(),
             alike: HashMap::new(),
             counts: Counts::default(),
             by_class: BTreeMap::new(),
@@ -199,24 +234,21 @@ impl Store {
         self.reading(|conn| {
             let mut statement = conn.prepare(
                 "SELECT l.id, s.name, l.file, l.state, l.counts, l.started, l.ended, (SELECT min(rev) FROM ct_rev r WHERE r.load_id=l.id),
-                        (SELECT max(rev) FROM ct_rev r WHERE r.load_id=l.id)
+                        (SELECT max(rev) FROM ct_rev r WHERE r.load_id=l.id), l.origin
                  FROM ct_load l JOIN ct_source s ON s.no=l.source ORDER BY l.id DESC",
             )?;
             let rows = statement.query_map([], |row| {
                 let (first, last): (Option<Revision>, Option<Revision>) = (row.get(7)?, row.get(8)?);
                 let counts: Option<String> = row.get(4)?;
-                let state: String = row.get(3)?;
+                let (state, origin): (String, Option<String>) = (row.get(3)?, row.get(9)?);
                 Ok(LoadSummary {
                     by_class: BTreeMap::new(),
+                    undeleted: Vec::new(),
+                    ways: Origin::read(origin.as_deref()).ways,
                     id: row.get(0)?,
                     source: row.get(1)?,
                     file: row.get(2)?,
-                    state: match state.as_str() {
-                        "complete" => LoadState::Complete,
-                        "undoing" => LoadState::Undoing,
-                        "undone" => LoadState::Undone,
-                        _ => LoadState::BrokenOff,
-                    },
+                    state: LoadState::of(&state),
                     counts: counts.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
                     started: row.get(5)?,
                     ended: row.get(6)?,
@@ -310,11 +342,19 @@ impl Load<'_> {
             self.land()?;
         }
         self.link_references()?;
-        self.settle_gone()?;
+        let undeleted = self.settle_gone()?;
         indexing::complete(&mut self.turns, Some(self.id))?;
         let counts = serde_json::to_string(&self.counts).expect("numbers become JSON");
-        let id = self.id;
+        let (id, source) = (self.id, self.source);
         self.turns.take(|conn, _| {
+            self.origin.note(conn, id)?;
+            // The source is what its whole file is, not what was corrected of it.
+            if !self.origin.partial {
+                conn.execute(
+                    "UPDATE ct_source SET crs=coalesce(?2, crs), sha256=?3 WHERE no=?1",
+                    (source, &self.info.crs, &self.info.sha256),
+                )?;
+            }
             conn.execute(
                 "UPDATE ct_load SET state='complete', counts=?2, ended=strftime('%Y-%m-%dT%H:%M:%fZ','now') WHERE id=?1",
                 (id, &counts),
@@ -324,7 +364,7 @@ impl Load<'_> {
         self.done = true;
         let loads = self.store.loads()?;
         let summary = loads.into_iter().find(|load| load.id == id).expect("the load has just been written");
-        Ok(LoadSummary { by_class: std::mem::take(&mut self.by_class), ..summary })
+        Ok(LoadSummary { by_class: std::mem::take(&mut self.by_class), undeleted, ..summary })
     }
 
     fn refuse(&mut self, number: u64, refusal: Refusal) {
@@ -380,6 +420,7 @@ impl Load<'_> {
             let counts = counted(self.counts, &landed);
             conn.prepare_cached("UPDATE ct_load SET counts=?2 WHERE id=?1")?
                 .execute((self.id, serde_json::to_string(&counts).expect("numbers become JSON")))?;
+            self.origin.note(conn, self.id)?;
             if landed.iter().any(|l| matches!(l.fate, Fate::Added(_) | Fate::Changed(_))) {
                 note_load_revision(conn, &self.info, self.id)?;
             }
@@ -460,41 +501,6 @@ impl Load<'_> {
             }
             Ok(left)
         })?;
-        Ok(())
-    }
-
-    /// Counts what the source had before and this file has not; deletes it when that was asked for.
-    fn settle_gone(&mut self) -> Result<()> {
-        let tables = self.tables.clone();
-        let classes: Vec<ClassNo> = self.seen.keys().copied().collect();
-        for class in classes {
-            let table = tables.get(class)?;
-            let gone: Vec<Fid> = self.store.reading(|conn| {
-                let mut statement = conn.prepare(&format!("SELECT fid FROM {} WHERE source=?1", table.name))?;
-                let rows = statement.query_map([self.source], |row| row.get::<_, Fid>(0))?;
-                let seen = &self.seen[&class];
-                Ok(rows.filter(|fid| fid.as_ref().map_or(true, |fid| !seen.has(*fid))).collect::<rusqlite::Result<_>>()?)
-            })?;
-            self.counts.gone += gone.len() as u64;
-            self.by_class.entry(class).or_default().gone += gone.len() as u64;
-            let mut left = if self.info.replace { &gone[..] } else { &[] };
-            while !left.is_empty() {
-                let mut count = 0;
-                self.turns.take(|conn, until| {
-                    for fid in left {
-                        conn.prepare_cached(&table.delete)?.execute([fid])?;
-                        count += 1;
-                        if Instant::now() >= until {
-                            break;
-                        }
-                    }
-                    note_load_revision(conn, &self.info, self.id)
-                })?;
-                self.counts.deleted += count as u64;
-                self.by_class.entry(class).or_default().deleted += count as u64;
-                left = &left[count..];
-            }
-        }
         Ok(())
     }
 }

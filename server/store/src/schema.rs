@@ -23,7 +23,7 @@ CREATE TABLE ct_rev(rev INTEGER PRIMARY KEY, at TEXT NOT NULL, author TEXT, sour
   undoes INTEGER); -- undoes: the load that it takes back
 CREATE TABLE ct_source(no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, credit TEXT, licence TEXT, crs TEXT, sha256 TEXT);
 CREATE TABLE ct_load(id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER, file TEXT, sha256 TEXT, state TEXT NOT NULL, counts TEXT,
-  started TEXT NOT NULL, ended TEXT);
+  started TEXT NOT NULL, ended TEXT, origin TEXT); -- origin: how coordinates became degrees, class by class, as JSON
 CREATE TABLE ct_change(seq INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NULL, class INTEGER NOT NULL, fid INTEGER NOT NULL,
   fid_to INTEGER NOT NULL, op TEXT NOT NULL, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now'))); -- a load link = one row
 CREATE INDEX ct_change_rev ON ct_change(rev);
@@ -56,6 +56,21 @@ pub(crate) fn create(conn: &Connection, city: &str, classes: &[Arc<Class>]) -> R
     }
     for class in classes {
         create_class(conn, class, None)?;
+    }
+    Ok(())
+}
+
+/// Columns of the bookkeeping that came without a new format: older programs pass over them, and a store that was made
+/// before them gets them here.
+pub(crate) fn lacks_later_columns(conn: &Connection) -> rusqlite::Result<bool> {
+    let has: bool =
+        conn.query_row("SELECT EXISTS(SELECT 1 FROM pragma_table_info('ct_load') WHERE name='origin')", [], |row| row.get(0))?;
+    Ok(!has)
+}
+
+pub(crate) fn add_later_columns(conn: &Connection) -> Result<()> {
+    if lacks_later_columns(conn)? {
+        conn.execute_batch("ALTER TABLE ct_load ADD COLUMN origin TEXT")?;
     }
     Ok(())
 }

@@ -307,10 +307,11 @@ fn grow(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<()> {
             _ => wanting.push(class),
         }
     }
-    if wanting.is_empty() {
+    if wanting.is_empty() && !schema::lacks_later_columns(conn)? {
         return Ok(());
     }
     let tx = begin_write(conn)?;
+    schema::add_later_columns(&tx)?;
     for class in wanting {
         // Looked at again under the lock: another process may have been faster.
         match schema::compare(&tx, class)? {

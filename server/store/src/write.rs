@@ -133,7 +133,7 @@ pub(crate) struct Row {
     /// What the catalogue does not know, without the codes that no feature has.
     other: Option<String>,
     /// It names a code that no feature has yet.
-    unlinked: bool,
+    pub unlinked: bool,
 }
 
 impl Row {
@@ -183,6 +183,12 @@ impl Row {
         values.push(source.map_or(Sql::Null, Sql::Integer));
         values.push(other.clone().map_or(Sql::Null, Sql::Text));
         Ok(Self { values, wanted, other, unlinked: false })
+    }
+
+    /// Takes back what was added to its further attributes. A link that has to be tried again begins with the record's own.
+    pub fn reset_other(&mut self) {
+        *self.values.last_mut().expect("the column `other`") = self.other.clone().map_or(Sql::Null, Sql::Text);
+        self.unlinked = false;
     }
 
     /// Looks its codes up. May be done again.

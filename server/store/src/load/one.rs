@@ -1,6 +1,6 @@
 //! One record finds its feature: by its code, by its source's own id, else by what it says.
 
-use super::{Filled, Record};
+use super::{Columns, Filled, Record};
 use crate::error::{Refusal, Result};
 use crate::fids::Fids;
 use crate::gpkg::blob;
@@ -12,6 +12,7 @@ use crate::write::{Row, check};
 use citytwin_model::{ClassNo, Feature, FeatureId, Fid, Revision, Value};
 use rusqlite::types::Value as Sql;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -136,8 +137,10 @@ pub(super) fn load_one(
         if last.as_deref() == Some(&said[..]) {
             return Ok(Fate::Unchanged(fid));
         }
+        record.row.reset_other();
         record.row.resolve(conn, tables, table)?;
-        let stored = compare(conn, table, fid, record.filled.as_deref(), &mut record.row.values)?;
+        let (stored, waits) = compare(conn, table, fid, record.filled.as_deref(), &mut record.row.values)?;
+        record.row.unlinked |= waits;
         let row = &record.row;
         if stored != Stored::AsIs {
             before_update()?;
@@ -172,7 +175,7 @@ pub(super) fn load_one(
     Ok(Fate::Added(fid))
 }
 
-fn by_key(conn: &Connection, table: &Table, source: i64, key: &str) -> Result<Option<Fid>> {
+pub(super) fn by_key(conn: &Connection, table: &Table, source: i64, key: &str) -> Result<Option<Fid>> {
     let fid: Option<Fid> = conn
         .prepare_cached(
             "SELECT k.fid FROM ct_key k JOIN ct_row r ON r.class=k.class AND r.fid=k.fid WHERE k.source=?1 AND k.class=?2 AND k.key=?3
@@ -192,25 +195,36 @@ enum Stored {
     Otherwise,
 }
 
-/// Compares after taking over what the file has no column for: it stays as the city has it.
-fn compare(conn: &Connection, table: &Table, fid: Fid, filled: Option<&[bool]>, values: &mut [Sql]) -> Result<Stored> {
+/// Compares after taking over what the file has no column for: it stays as the city has it. And whether a code that waits
+/// for its feature was taken over.
+fn compare(conn: &Connection, table: &Table, fid: Fid, filled: Option<&Columns>, values: &mut [Sql]) -> Result<(Stored, bool)> {
     let first = usize::from(table.has_geometry);
     let is_said = |i: usize| match (filled, i.checked_sub(first)) {
-        (Some(filled), Some(attribute)) => filled.get(attribute).copied().unwrap_or(true),
+        (Some(filled), Some(attribute)) => filled.attributes.get(attribute).copied().unwrap_or(true),
         _ => true,
     };
     let mut statement = conn.prepare_cached(&format!("SELECT {} FROM {} t WHERE fid=?1", table.selected("t"), table.name))?;
     let mut rows = statement.query([fid])?;
-    let Some(row) = rows.next()? else { return Ok(Stored::Otherwise) };
+    let Some(row) = rows.next()? else { return Ok((Stored::Otherwise, false)) };
     let mut differs = Vec::new();
-    for (i, value) in values.iter_mut().enumerate() {
+    let mut waits = false;
+    for i in 0..values.len() {
         let stored: Sql = row.get(i)?;
         if !is_said(i) {
-            *value = stored;
+            values[i] = stored;
             continue;
         }
+        if let (Some(filled), Sql::Text(there)) = (filled, &stored)
+            && i + 1 == values.len()
+        {
+            let still_waits = |attribute: usize| values[first + attribute] == Sql::Null;
+            if let Some(kept) = kept_others(table, filled, there, still_waits) {
+                waits = kept.waits;
+                values[i] = Sql::Text(kept.beside(&values[i], there));
+            }
+        }
         // Another program may have written the same geometry with other bytes.
-        let same = match (&stored, &*value) {
+        let same = match (&stored, &values[i]) {
             (Sql::Blob(a), Sql::Blob(b)) => a == b || matches!((blob::read(a), blob::read(b)), (Ok(a), Ok(b)) if a == b),
             (a, b) => a == b,
         };
@@ -218,11 +232,49 @@ fn compare(conn: &Connection, table: &Table, fid: Fid, filled: Option<&[bool]>, 
             differs.push(i);
         }
     }
-    Ok(match differs.first() {
+    let stored = match differs.first() {
         None => Stored::AsIs,
         Some(first) if table.has_geometry && *first > 0 => Stored::HereAsIs,
         Some(_) => Stored::Otherwise,
-    })
+    };
+    Ok((stored, waits))
+}
+
+/// Further attributes of a feature that a newer file says nothing of.
+struct Kept {
+    others: Map<String, Json>,
+    /// Among them a code that no feature has had so far.
+    waits: bool,
+}
+
+fn kept_others(table: &Table, filled: &Columns, there: &str, still_waits: impl Fn(usize) -> bool) -> Option<Kept> {
+    let there: Map<String, Json> = serde_json::from_str(there).ok()?;
+    let mut kept = Kept { others: Map::new(), waits: false };
+    for (name, value) in there {
+        match table.class.attribute_index(&name) {
+            Some(i) if filled.attributes.get(i).copied().unwrap_or(true) => continue,
+            Some(i) => kept.waits |= value.is_string() && table.refs.iter().any(|(at, _)| *at == i) && still_waits(i),
+            None if filled.others.as_ref().is_none_or(|names| names.contains(&name)) => continue,
+            None => {}
+        }
+        kept.others.insert(name, value);
+    }
+    (!kept.others.is_empty()).then_some(kept)
+}
+
+impl Kept {
+    /// Together with what the record says, which goes before. What comes out as it was is left as it was written.
+    fn beside(self, said: &Sql, there: &str) -> String {
+        let mut all: Map<String, Json> = match said {
+            Sql::Text(said) => serde_json::from_str(said).unwrap_or_default(),
+            _ => Map::new(),
+        };
+        for (name, value) in self.others {
+            all.entry(name).or_insert(value);
+        }
+        let is_there = serde_json::from_str::<Map<String, Json>>(there).is_ok_and(|there| there == all);
+        if is_there { there.to_owned() } else { Json::Object(all).to_string() }
+    }
 }
 
 /// Links one feature's references; whether it changed.

@@ -1,7 +1,8 @@
 //! Loads: keys, repeats, references, refusals, the rhythm of the lock.
 
 use super::*;
-use crate::{Counts, LoadInfo, LoadState, Op, Record, Refusal};
+use crate::{Columns, Counts, LoadInfo, LoadState, Op, Record, Refusal, Unstored, Way};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,10 @@ pub(super) fn load(store: &Store, info: LoadInfo, records: Vec<Record>) -> (Coun
     (summary.counts, refused)
 }
 
+fn columns(attributes: &[bool], others: &[&str]) -> Arc<Columns> {
+    Arc::new(Columns { attributes: attributes.to_vec(), others: Some(others.iter().map(|name| (*name).to_owned()).collect()) })
+}
+
 pub(super) fn codes(n: u64) -> Vec<Record> {
     (1..=n).map(|i| record(i, HYDRANT, format!("H-{i}").into(), 100)).collect()
 }
@@ -56,7 +61,7 @@ fn what_a_file_has_no_column_for_stays_as_the_city_has_it() {
     let (_dir, store) = new_city();
     let survey = |dn: i64, filled: &[bool]| {
         let mut load = store.begin_load(info("survey")).unwrap();
-        load.add_filled(record(1, HYDRANT, "H-1".into(), dn), Some(filled.into())).unwrap();
+        load.add_filled(record(1, HYDRANT, "H-1".into(), dn), Some(columns(filled, &[]))).unwrap();
         load.finish().unwrap()
     };
     survey(100, &[true, false, true]);
@@ -312,4 +317,142 @@ fn other_writers_get_their_turn_beside_a_load() {
     // Generous bounds: a shared machine may stall either side. What must not happen is starvation.
     assert!(waits.len() > 10 && max < Duration::from_secs(3), "{} writes, {max:?}", waits.len());
     assert_eq!(all(&store).len(), 20_000 + waits.len());
+}
+
+/// What the load command does with records that never come to the store.
+fn replaced(store: &Store, records: Vec<Record>, refused: Vec<Unstored>) -> crate::LoadSummary {
+    let mut load = store.begin_load(LoadInfo { replace: true, ..info("hydrants") }).unwrap();
+    load.meets(HYDRANT);
+    for record in records {
+        load.add(record).unwrap();
+    }
+    for record in refused {
+        load.count_refused();
+        load.spare(HYDRANT, record).unwrap();
+    }
+    load.finish().unwrap()
+}
+
+#[test]
+fn a_record_that_was_refused_is_not_gone() {
+    let (_dir, store) = new_city();
+    load(&store, info("hydrants"), codes(4));
+    let coded = |code: &str| Unstored { code: Some(code.into()), ..Unstored::default() };
+    let summary = replaced(&store, codes(1), vec![coded("H-2"), coded("H-3"), coded("H-9")]);
+    assert_eq!(summary.counts, Counts { unchanged: 1, gone: 1, deleted: 1, refused: 3, ..Counts::default() });
+    assert_eq!(all(&store).iter().map(|f| f.id.fid).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(store.loads().unwrap()[0].counts, summary.counts, "the list tells what the load told");
+    // One of which nothing is known could be any of them.
+    let summary = replaced(&store, codes(1), vec![Unstored::default()]);
+    assert_eq!((summary.counts.gone, summary.counts.deleted, &summary.undeleted[..]), (2, 0, &[HYDRANT][..]));
+    assert_eq!(all(&store).len(), 3);
+}
+
+#[test]
+fn a_refused_record_without_a_code_is_known_by_its_sources_id() {
+    let (_dir, store) = new_city();
+    let by_id = |n: u64| -> Vec<Record> {
+        (1..=n).map(|i| Record { source_id: Some(format!("osm/{i}")), ..record(i, HYDRANT, Value::Null, 100) }).collect()
+    };
+    load(&store, info("hydrants"), by_id(3));
+    let known = |doubtful| Unstored { source_id: Some("osm/2".into()), doubtful, ..Unstored::default() };
+    let summary = replaced(&store, by_id(1), vec![known(true)]);
+    assert_eq!((summary.counts.gone, summary.counts.deleted), (1, 0), "its code may have been lost");
+    let summary = replaced(&store, by_id(1), vec![known(false)]);
+    assert_eq!((summary.counts.gone, summary.counts.deleted), (1, 1));
+    assert_eq!(all(&store).iter().map(|f| f.id.fid).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn an_emptied_layer_says_that_all_is_gone() {
+    let (_dir, store) = new_city();
+    load(&store, info("hydrants"), codes(3));
+    let mut counted = store.begin_load(info("hydrants")).unwrap();
+    counted.meets(HYDRANT);
+    assert_eq!(counted.finish().unwrap().counts, Counts { gone: 3, ..Counts::default() });
+    assert_eq!(replaced(&store, vec![], vec![]).counts, Counts { gone: 3, deleted: 3, ..Counts::default() });
+    assert!(all(&store).is_empty());
+}
+
+fn way(crs: &str) -> Way {
+    Way { class: HYDRANT.0, name: crs.into(), crs: crs.into(), ..Way::default() }
+}
+
+/// The corrected records of a file stand in degrees, and are not the file.
+#[test]
+fn a_file_of_some_of_the_records_leaves_the_source_what_it_was() {
+    let (_dir, store) = new_city();
+    let whole = LoadInfo { crs: Some("EPSG:4547".into()), sha256: Some("aa".into()), ..info("survey") };
+    let part = LoadInfo { crs: Some("EPSG:4490".into()), sha256: Some("bb".into()), ..info("survey") };
+    let source = |store: &Store| -> (String, String) {
+        store.reading(|conn| Ok(conn.query_row("SELECT crs, sha256 FROM ct_source", [], |row| Ok((row.get(0)?, row.get(1)?)))?)).unwrap()
+    };
+    let mut first = store.begin_load(whole).unwrap();
+    first.came_by(way("EPSG:4547"));
+    codes(2).into_iter().for_each(|record| first.add(record).unwrap());
+    first.finish().unwrap();
+    let mut corrected = store.begin_load(part).unwrap();
+    corrected.holds_some();
+    corrected.meets(HYDRANT);
+    corrected.came_by(way("EPSG:4490"));
+    corrected.add(record(1, HYDRANT, "H-3".into(), 100)).unwrap();
+    let summary = corrected.finish().unwrap();
+    assert_eq!(summary.counts, Counts { added: 1, ..Counts::default() }, "what it lacks is not gone");
+    assert_eq!(source(&store), ("EPSG:4547".into(), "aa".into()));
+    let systems = |store: &Store| -> Vec<_> { store.source_systems().unwrap().into_iter().map(|s| (s.class, s.crs)).collect() };
+    assert_eq!(systems(&store), [(HYDRANT, "EPSG:4547".into())]);
+    // A newer file in another system; and taken back.
+    let mut newer = store.begin_load(info("survey")).unwrap();
+    newer.came_by(Way { class: PIPE.0, ..way("PROJCRS[…]") });
+    newer.came_by(way("EPSG:4526"));
+    newer.add(record(1, HYDRANT, "H-4".into(), 100)).unwrap();
+    let newer = newer.finish().unwrap();
+    assert_eq!(systems(&store), [(PIPE, "PROJCRS[…]".into()), (HYDRANT, "EPSG:4526".into())]);
+    store.undo_load(newer.id, false, "gis", |_| true).unwrap();
+    assert_eq!(systems(&store), [(HYDRANT, "EPSG:4547".into())]);
+}
+
+/// A newer file without the column of a reference, or without one that the class does not know.
+#[test]
+fn what_a_file_has_no_column_for_stays_among_the_further_attributes_too() {
+    let (_dir, store) = new_city();
+    let survey = |dn: i64, node: Value, other: Option<&str>, columns| {
+        let mut pipe = record(1, PIPE, "P-1".into(), dn);
+        (pipe.attributes[3], pipe.other) = (node, other.map(str::to_owned));
+        let mut load = store.begin_load(info("survey")).unwrap();
+        load.add_filled(pipe, Some(columns)).unwrap();
+        load.finish().unwrap().counts
+    };
+    let told = || store.feature(id(PIPE, 1)).unwrap().unwrap();
+    survey(100, "H-7".into(), Some(r#"{"owner":"水务","note":"x","m":[1.0]}"#), columns(&[true; 4], &["owner", "note", "m"]));
+    // No column for the reference, none for the owner; the note is there and empty, and so are the measures.
+    let counts = survey(150, Value::Null, Some(r#"{"new":1}"#), columns(&[true, true, true, false], &["note", "new", "m"]));
+    assert_eq!((counts.changed, counts.unlinked), (1, 1), "it still waits");
+    let pipe = told();
+    assert_eq!((&pipe.attributes[2], &pipe.attributes[3]), (&Value::Int(150), &Value::from("H-7")));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&pipe.other.unwrap()).unwrap(), serde_json::json!({"owner": "水务", "new": 1}));
+    // Nothing but what is there already: no new version.
+    let head = store.head().unwrap();
+    assert_eq!(survey(150, Value::Null, None, columns(&[true, true, true, false], &[])).unchanged, 1);
+    assert_eq!(store.head().unwrap(), head);
+    // The target arrives.
+    load(&store, info("late"), vec![record(1, HYDRANT, "H-7".into(), 100)]);
+    assert_eq!(told().attributes[3], Value::Int(id(HYDRANT, 1).wire() as i64));
+    // A file that speaks for everything.
+    survey(200, Value::Null, None, Arc::new(Columns { attributes: vec![true; 4], others: None }));
+    assert_eq!((told().attributes[3].clone(), told().other), (Value::Null, None));
+}
+
+/// A store that was made before loads recorded how coordinates came in.
+#[test]
+fn a_store_without_the_later_columns_gets_them_when_it_is_opened() {
+    let (dir, store) = new_city();
+    load(&store, info("hydrants"), codes(2));
+    drop(store);
+    rusqlite::Connection::open(dir.path().join("city.gpkg")).unwrap().execute_batch("ALTER TABLE ct_load DROP COLUMN origin").unwrap();
+    let store = reopen(&dir);
+    assert_eq!((store.loads().unwrap().len(), store.source_systems().unwrap().len()), (1, 0));
+    let mut again = store.begin_load(info("hydrants")).unwrap();
+    again.came_by(way("EPSG:4547"));
+    assert_eq!(again.finish().unwrap().ways, [way("EPSG:4547")]);
 }
