@@ -368,6 +368,7 @@ impl<'s> Session<'_, 's> {
         };
         let mut load = patiently(task.lang, store.dir(), || store.begin_load(info.clone()))?;
         let (mut teller, interrupt) = (Teller::new(task.lang, store.dir()), task.interrupt.clone());
+        load.own_process();
         load.on_wait(move |waited| {
             teller.waited(waited);
             !interrupt.asked()

@@ -1,6 +1,7 @@
-//! Which program holds the store's write lock, so that who waits can be told for whom.
+//! Which other programs have the store open, and which holds its write lock, so that who waits can be told for whom.
 //!
-//! The kernel lists who has locked which bytes of which file; SQLite locks one known byte for writing.
+//! The kernel lists who has locked which bytes of which file; SQLite locks one known byte for writing, and another for as
+//! long as a program has the log open.
 
 use crate::store::FILE;
 use std::io::Read;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// In the file beside the log that all writers share.
 const LOG_WRITE_BYTE: u64 = 120;
+/// In the same file: every program that has the log open shares a lock on it.
+const LOG_OPEN_BYTE: u64 = 128;
 /// In the database itself, without a log: PENDING and RESERVED, then the SHARED range.
 const PLAIN_BYTES: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
 const LOOKS: u32 = 20;
@@ -37,6 +40,20 @@ pub fn write_lock_holder(dir: &Path) -> Option<Holder> {
     Some(Holder { program: program.trim().to_owned(), pid })
 }
 
+/// Whether another process has the city's store open. Where the system does not say, it counts as so.
+pub(crate) fn has_company(dir: &Path) -> bool {
+    let Ok(shared) = std::fs::metadata(dir.join(format!("{FILE}-shm"))) else { return true };
+    list_of_locks().is_none_or(|locks| {
+        let mut own = false;
+        let mut others = false;
+        for pid in locks_on(&locks, shared.ino(), LOG_OPEN_BYTE) {
+            if pid == std::process::id() { own = true } else { others = true }
+        }
+        // Our own connection must be in the list, else it is not the list we take it for.
+        others || !own
+    })
+}
+
 /// The kernel hands the list out by the page, and counts lines from page to page: where programs lock and unlock meanwhile,
 /// as all that wait do, one may be passed over. So it is read in large pieces, and looked at again.
 fn list_of_locks() -> Option<String> {
@@ -50,16 +67,38 @@ fn list_of_locks() -> Option<String> {
     }
 }
 
-/// Looks through lines such as `1: POSIX  ADVISORY  WRITE 4711 fe:00:131842 120 120`.
-fn holder_among(locks: &str, shared: Option<u64>, plain: Option<u64>, own: u32) -> Option<u32> {
-    locks.lines().find_map(|line| {
+/// A lock that a process holds.
+struct Lock {
+    is_for_writing: bool,
+    pid: u32,
+    inode: u64,
+    from: u64,
+    to: u64,
+}
+
+impl Lock {
+    /// From a line such as `1: POSIX  ADVISORY  WRITE 4711 fe:00:131842 120 120`.
+    fn parse(line: &str) -> Option<Self> {
         let words: Vec<&str> = line.split_whitespace().collect();
         // One that waits for a lock has an arrow before its kind; it holds nothing.
-        let [_, "POSIX" | "OFDLCK", _, "WRITE", pid, file, from, _] = words[..] else { return None };
-        let (pid, from): (u32, u64) = (pid.parse().ok()?, from.parse().ok()?);
-        let inode: u64 = file.rsplit(':').next()?.parse().ok()?;
-        let ours = (shared == Some(inode) && from == LOG_WRITE_BYTE) || (plain == Some(inode) && PLAIN_BYTES.contains(&from));
-        (ours && pid != own).then_some(pid)
+        let [_, "POSIX" | "OFDLCK", _, mode, pid, file, from, to] = words[..] else { return None };
+        let to = if to == "EOF" { u64::MAX } else { to.parse().ok()? };
+        let inode = file.rsplit(':').next()?.parse().ok()?;
+        Some(Self { is_for_writing: mode == "WRITE", pid: pid.parse().ok()?, inode, from: from.parse().ok()?, to })
+    }
+}
+
+/// Who holds a lock on a byte of a file.
+fn locks_on(locks: &str, inode: u64, byte: u64) -> impl Iterator<Item = u32> {
+    let held = locks.lines().filter_map(Lock::parse);
+    held.filter(move |lock| lock.inode == inode && (lock.from..=lock.to).contains(&byte)).map(|lock| lock.pid)
+}
+
+fn holder_among(locks: &str, shared: Option<u64>, plain: Option<u64>, own: u32) -> Option<u32> {
+    locks.lines().filter_map(Lock::parse).find_map(|lock| {
+        let in_log = shared == Some(lock.inode) && (lock.from..=lock.to).contains(&LOG_WRITE_BYTE);
+        let in_file = plain == Some(lock.inode) && PLAIN_BYTES.contains(&lock.from);
+        (lock.is_for_writing && (in_log || in_file) && lock.pid != own).then_some(lock.pid)
     })
 }
 
@@ -75,6 +114,13 @@ mod tests {
 5: POSIX  ADVISORY  WRITE 304 fe:00:78 1073741825 1073741825
 6: POSIX  ADVISORY  WRITE -1 fe:00:79 120 120
 ";
+
+    #[test]
+    fn all_that_have_the_log_open_are_seen() {
+        let locks = "1: POSIX  ADVISORY  READ 300 fe:00:77 128 128\n2: POSIX  ADVISORY  READ 301 fe:00:77 124 EOF\n3: POSIX  ADVISORY  READ 302 fe:00:78 128 128";
+        assert_eq!(locks_on(locks, 77, LOG_OPEN_BYTE).collect::<Vec<_>>(), [300, 301]);
+        assert_eq!(locks_on(locks, 79, LOG_OPEN_BYTE).count(), 0);
+    }
 
     #[test]
     fn who_writes_is_told_from_who_reads_or_waits() {

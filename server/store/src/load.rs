@@ -1,7 +1,7 @@
 //! A data set comes in: a chain of revisions under one load id.
 //!
-//! Each link holds the write lock for 40 ms at most and then leaves it free for 20 ms, so that other writers and edit
-//! sessions get their turn; records are checked in the gaps. Each link is visible as it lands, in whole features.
+//! Where others have the store open, each link holds the write lock for 40 ms at most and then leaves it free for 20 ms, so
+//! that other writers and edit sessions get their turn; records are checked in the gaps. Each link is visible as it lands, in whole features.
 //! The same data set loaded again updates by its key (`code`, else the source's own id, else a hash of the record):
 //! a record that says what it said last time changes nothing, even where the city has been corrected since.
 
@@ -34,6 +34,8 @@ use std::time::{Duration, Instant};
 
 /// Records waiting for their link; the bound on a load's memory.
 const QUEUE: usize = 4096;
+/// The same where turns may be long.
+const QUEUE_ALONE: usize = 16 << 10;
 
 /// Where a data set comes from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -163,6 +165,8 @@ pub struct Load<'s> {
     /// Locked while the load runs, so that others can tell a running one from one whose process is gone.
     _lock: FileLock,
     queue: VecDeque<Waiting>,
+    /// Records that may wait.
+    room: usize,
     seen: BTreeMap<ClassNo, Fids>,
     spared: Spared,
     origin: Origin,
@@ -205,6 +209,7 @@ impl Store {
             source,
             _lock: lock,
             queue: VecDeque::new(),
+            room: QUEUE,
             seen: BTreeMap::new(),
             spared: Spared::default(),
             origin: Origin::default(),
@@ -294,6 +299,12 @@ impl Load<'_> {
         std::mem::take(&mut self.refused)
     }
 
+    /// Nothing else in this process uses the store: while no other process has it open either, links may be long.
+    pub fn own_process(&mut self) {
+        self.turns.own_process(true);
+        self.room = QUEUE_ALONE;
+    }
+
     /// Longest time that the write lock was held, and the number of links.
     pub fn pace(&self) -> (Duration, u64) {
         self.turns.pace()
@@ -320,7 +331,7 @@ impl Load<'_> {
             Ok(waiting) => self.queue.push_back(waiting),
             Err(refusal) => self.refuse(number, refusal),
         }
-        if self.queue.len() >= QUEUE {
+        if self.queue.len() >= self.room {
             self.land()?;
         }
         Ok(())

@@ -28,7 +28,7 @@ fn config() -> CityConfig {
     CityConfig::new("示范市", LonLat { lon: 116.0, lat: 30.0 })
 }
 
-fn new_city() -> (TempDir, Store) {
+pub(crate) fn new_city() -> (TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::create(dir.path(), &config(), &classes()).unwrap();
     (dir, store)
