@@ -18,11 +18,11 @@ SERVER_CRATES := -p citytwin -p citytwin-analysis -p citytwin-assets -p citytwin
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@printf '\nSettings, with their defaults: make demo LISTEN=%s CITY=%s · make install PREFIX=%s\n' $(LISTEN) $(CITY) $(PREFIX)
 
 demo: build load-demo ## Make and load the demo city once, serve it with simulated sensors; the web viewer builds behind it
 	@.build/packages.sh web
-	@nice -n 19 node .build/web.mjs $(PAGE) >$(T)/web-build.out 2>&1 & echo $$! >$(T)/web-build.pid
-	@exec $(T)/debug/citytwin serve --city $(CITY) --listen $(LISTEN) --simulate --viewer-dir $(PAGE)
+	@.build/serve-demo.sh $(T)/debug/citytwin $(CITY) $(LISTEN) $(PAGE) $(T)/web-build.out
 
 build: console ## Server, loader's helper and console
 	@.build/packages.sh server

@@ -3,9 +3,10 @@
 //     node .build/web.mjs OUT_DIR [--quality 0-11]
 //
 // OUT_DIR is what `citytwin serve` hands out at /viewer/. While the compiler works, OUT_DIR/viewer-build.json says
-// {"state":"building","done":n,"total":n,"text":"…"}; the page there opens the viewer by itself when it is "ready".
+// {"state":"building","done":n,"total":n,"text":"…"}; the page there opens the viewer by itself when it is "ready". A viewer
+// that is there already stays open until its successor is packed, and is packed again only when something has changed.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, renameSync, writeFileSync, openSync, existsSync, readFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync, openSync, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import os from 'node:os';
@@ -27,10 +28,27 @@ function fail(text) {
     process.exit(2);
 }
 
+/** What stands in the folder now, if it is a finished viewer. */
+function standing() {
+    try {
+        const told = JSON.parse(readFileSync(progress, 'utf8'));
+        return told.state === 'ready' ? told : undefined;
+    } catch {
+        return undefined;
+    }
+}
+const before = standing();
+
 /** Written whole, so that a reader never sees half of it. */
-function tell(state, done, total, text) {
-    writeFileSync(`${progress}.part`, JSON.stringify({ state, done, total, text }));
+function tell(state, done, total, text, packed) {
+    if (before && state === 'building') return;
+    writeFileSync(`${progress}.part`, JSON.stringify({ state, done, total, text, packed }));
     renameSync(`${progress}.part`, progress);
+}
+
+/** Changes when anything that is packed does. */
+function stamp(...files) {
+    return files.map((file) => `${file}:${statSync(file).mtimeMs}:${statSync(file).size}`).join(' ') + ` quality:${quality}`;
 }
 
 function stop(text) {
@@ -76,9 +94,13 @@ cargo.on('close', (code) => {
     const made = spawnSync('cargo', ['build', '--locked', '-p', 'citytwin-viewer-pack'], { cwd: root, env: hostEnv, stdio: ['ignore', log, log] });
     if (made.status !== 0 || !existsSync(pack)) stop('the packer did not compile');
     const wasm = join(webTarget, 'wasm32-unknown-unknown/web/citytwin-viewer.wasm');
-    const packed = spawnSync(pack, [wasm, join(root, 'viewer/web'), out, quality], { stdio: ['ignore', log, log] });
-    if (packed.status !== 0) stop('the web viewer could not be packed');
-    tell('ready', total, total, '');
+    const page = join(root, 'viewer/web');
+    const wanted = stamp(wasm, pack, ...readdirSync(page).sort().map((name) => join(page, name)));
+    if (before?.packed !== wanted) {
+        const packed = spawnSync(pack, [wasm, page, out, quality], { stdio: ['ignore', log, log] });
+        if (packed.status !== 0) stop('the web viewer could not be packed');
+    }
+    tell('ready', total, total, '', wanted);
     console.log(`web viewer: ${out}`);
     console.log(readFileSync(logFile, 'utf8').split('\n').filter((l) => l.includes('.wasm')).join('\n'));
 });
