@@ -297,7 +297,7 @@ export async function consoleChecks(browser, run) {
 
     await run.check('the alarm is listed, jumped to and acknowledged after signing in', async () => {
       await page.locator('nav.tabs button', { hasText: '报警' }).click();
-      const row = page.locator('.side li', { hasText: target.host }).first();
+      const row = page.locator(`.side li[data-host="${target.host}"]`).first();
       await row.getByRole('button', { name: /确认报警/ }).click();
       await page.locator('#sign-key').fill('wrong');
       await page.getByRole('dialog').getByRole('button', { name: '登录' }).click();
@@ -310,7 +310,7 @@ export async function consoleChecks(browser, run) {
       await page.waitForFunction((id) => document.querySelector('aside .id')?.textContent.includes(id), target.host, { timeout: 20000 });
       await picture('alarms');
       await row.getByRole('button', { name: /确认报警/ }).click();
-      await page.locator('.side li', { hasText: target.host }).filter({ hasText: '已确认' }).first().waitFor({ timeout: 20000 });
+      await page.locator(`.side li[data-host="${target.host}"]`).filter({ hasText: '已确认' }).first().waitFor({ timeout: 20000 });
       const alarm = (await run.get('/alarms')).alarms.find((one) => one.datastream === target.code);
       assert.equal(alarm?.state, 'acknowledged');
     });

@@ -1,4 +1,4 @@
-// The reader's language: Chinese unless chosen otherwise, and remembered.
+// The reader's language: as chosen by hand or by a link, and remembered; else the browser's own; else Chinese.
 
 import { fill, type Values } from './words/fill';
 import { en } from './words/en';
@@ -11,13 +11,28 @@ export type Key = keyof typeof zh;
 
 const SENTENCES: Record<Language, Record<Key, string>> = { zh, en };
 
+/** `zh-CN` → `zh`; `null` for what is not spoken here. */
+function known(tag: string | null | undefined): Language | null {
+  const language = tag?.toLowerCase().split(/[-_]/)[0];
+  return language === 'zh' || language === 'en' ? language : null;
+}
+
+function preferred(): Language {
+  for (const tag of navigator.languages ?? []) {
+    const language = known(tag);
+    if (language) return language;
+  }
+  return 'zh';
+}
+
 class Speaker {
   current = $state<Language>('zh');
 
-  /** A link's `lang` wins over what was chosen last time. */
+  /** A link's `lang` wins over what was chosen last time, and counts as chosen: the address does not keep it. */
   start(wanted: string | null) {
-    const choice = wanted ?? kept.get('language');
-    this.current = choice === 'en' ? 'en' : 'zh';
+    const linked = known(wanted);
+    if (linked) kept.set('language', linked);
+    this.current = linked ?? known(kept.get('language')) ?? preferred();
     this.#mark();
   }
 

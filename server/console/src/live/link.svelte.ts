@@ -21,11 +21,16 @@ class LiveLink {
   /** Ticks every few seconds: often enough for silence to turn into 'stale' on the map. */
   slowNow = $state(Date.now());
   online = $state(navigator.onLine);
+  /** How often the connection came back after a break. */
+  returns = $state(0);
 
   /** Called when features were edited. */
   onedits: (changed: Changed[]) => void = () => {};
   /** Called with the edition of the analyses whenever one is named. */
   onoverlays: (edition: string) => void = () => {};
+
+  /** Called when the connection is back after a break: the server may have been started anew, and know no session of before. */
+  onback: () => void = () => {};
 
   #socket: WebSocket | null = null;
   #attempt = 0;
@@ -95,8 +100,13 @@ class LiveLink {
     }
     if (message.type !== 'snapshot' && message.type !== 'delta') return;
     this.state = merge(this.state, message);
+    const back = this.status === 'lost';
     this.status = 'open';
     this.#attempt = 0;
+    if (back) {
+      this.returns++;
+      this.onback();
+    }
     const { revision, changed } = edits(message);
     if (revision !== null && revision !== this.revision) {
       this.revision = revision;

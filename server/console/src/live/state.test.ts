@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Alarm, LiveMessage, LiveValue } from '../wire';
-import { alarmList, freshness, merge, NOTHING_YET, overlaysEdition, pins, retryDelayMs, type LiveState } from './state';
+import { alarmList, freshness, latestOf, merge, NOTHING_YET, overlaysEdition, pins, retryDelayMs, type LiveState } from './state';
 
 const NOON = Date.parse('2026-11-21T04:00:00Z');
 const MINUTE = 60_000;
@@ -168,6 +168,16 @@ it('lists alarms: not acknowledged before acknowledged, worst first, newest firs
     ],
   });
   expect(alarmList(state).map((one) => one.id)).toEqual([4, 3, 2, 1]);
+});
+
+it('an alarm is told with what is measured now, not with what was measured when it arose', () => {
+  const state = after(
+    { type: 'snapshot', seq: 1, values: [value('P1', { value: 410 })], alarms: [alarm(1, { value: 410 }), alarm(2, { datastream: 'P9' })] },
+    { type: 'delta', seq: 2, values: [value('P1', { value: 437, measured_at: '2026-11-21T04:01:00Z' })] },
+  );
+  expect(state.alarms.get(1)!.value).toBe(410);
+  expect(latestOf(state, state.alarms.get(1)!)).toBe(437);
+  expect(latestOf(state, state.alarms.get(2)!)).toBeNull();
 });
 
 it('hears of analyses that were computed anew, in a delta and after a break', () => {

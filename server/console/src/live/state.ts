@@ -79,6 +79,11 @@ export function alarmList(state: LiveState): Alarm[] {
   );
 }
 
+/** What is measured now where an alarm stands; `null` when nothing has been heard. The alarm's own value is that of its beginning. */
+export function latestOf(state: LiveState, alarm: Alarm): number | null {
+  return state.values.get(alarm.datastream)?.value ?? null;
+}
+
 export type Freshness = 'fresh' | 'stale' | 'none';
 
 export function freshness(value: Pick<LiveValue, 'value' | 'measured_at'>, now: number, staleAfterMs: number): Freshness {

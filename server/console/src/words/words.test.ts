@@ -28,3 +28,16 @@ it('says Chinese in Chinese, and English without it', () => {
 it('fills values in and leaves what it was not given', () => {
   expect(fill('{a} of {b}', { a: 1 })).toBe('1 of {b}');
 });
+
+it('counts one thing as one', () => {
+  expect(fill(en['alarms.count'], { count: 1, raised: 1 })).toBe('1 alarm, 1 not acknowledged');
+  expect(fill(en['alarms.count'], { count: 2, raised: 0 })).toBe('2 alarms, 0 not acknowledged');
+  expect(fill(en['search.count'], { count: 1 })).toBe('1 result');
+  expect(fill(en['feature.empty'], { count: 1 })).toBe('1 attribute without data');
+});
+
+it('what is computed is not called as what is recorded', () => {
+  // A pipe has an attribute of its own for its length; the two need not agree.
+  expect(zh['feature.length']).not.toBe('长度');
+  expect(en['feature.length'].toLowerCase()).not.toBe('length');
+});
