@@ -68,6 +68,9 @@ pub struct LayerSummary {
     /// As announced; `None` when the file does not say.
     pub features: Option<u64>,
     pub has_geometry: bool,
+    /// The name of the collection of a city's own that the layer was exported from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
 }
 
 /// What the parent answers to [`Hello`] as one line of JSON on the helper's input: which layers, by place.

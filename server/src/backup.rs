@@ -1,9 +1,10 @@
 //! `citytwin backup`, `restore` and `verify`: a city is copied while it is in use, put back, and looked over.
 
 use crate::cli::Outcome;
+use crate::ticker::Ticker;
 use crate::{clock, trouble};
 use citytwin_assets::{Lang, say};
-use citytwin_store::{Backup, Finding, STORE_FILE, StoreError};
+use citytwin_store::{Backup, CityConfig, Finding, STORE_FILE, StoreError};
 use std::path::PathBuf;
 
 /// Readings and alarms: another room's file, copied in the same way.
@@ -12,8 +13,9 @@ const LIVE: &str = "live.db";
 /// Copy a city while it is in use
 ///
 /// The copy is a folder with the city's files and a manifest of their lengths and SHA-256: features with their whole
-/// history, readings and alarms, terrain, the city's description and own classes. The key of the city is not in it. Writers
-/// go on meanwhile. The folder appears only when it is whole.
+/// history, readings and alarms, terrain, records that were refused and wait for their correction, the city's description
+/// and own classes. The key of the city is not in it. Writers go on meanwhile. The copy is checked, so that no backup is made
+/// of a damaged city. The folder appears only when it is whole.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -62,9 +64,11 @@ pub struct VerifyArgs {
 }
 
 pub fn back_up(args: BackupArgs, lang: Lang) -> anyhow::Result<Outcome> {
+    let working = Ticker::start(lang);
     let mut backup = Backup::begin(&args.city, &args.to, clock::now())?;
     backup.database(LIVE)?;
     let manifest = backup.finish()?;
+    drop(working);
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
     let megabytes = format!("{:.1}", bytes as f64 / 1e6);
     let values: [(&str, &dyn std::fmt::Display); 5] = [
@@ -79,9 +83,12 @@ pub fn back_up(args: BackupArgs, lang: Lang) -> anyhow::Result<Outcome> {
 }
 
 pub fn restore(args: RestoreArgs, lang: Lang) -> anyhow::Result<Outcome> {
+    let working = Ticker::start(lang);
     let manifest = citytwin_store::restore(&args.from, &args.city)?;
+    drop(working);
+    let made_at = clock::shown_text(&manifest.made_at, clock::zone_of(&CityConfig::read(&args.city)?));
     let values: [(&str, &dyn std::fmt::Display); 4] =
-        [("name", &manifest.city), ("revision", &manifest.revision), ("made_at", &manifest.made_at), ("folder", &args.city.display())];
+        [("name", &manifest.city), ("revision", &manifest.revision), ("made_at", &made_at), ("folder", &args.city.display())];
     println!("{}", say(lang, "backup.restored", &values));
     Ok(Outcome::Done)
 }
@@ -90,7 +97,9 @@ pub fn verify(args: VerifyArgs, lang: Lang) -> anyhow::Result<Outcome> {
     if !args.city.join(STORE_FILE).exists() && !args.city.join(citytwin_store::MANIFEST_FILE).exists() {
         return Err(StoreError::NoCity { dir: args.city }.into());
     }
+    let working = Ticker::start(lang);
     let findings = citytwin_store::verify(&args.city)?;
+    drop(working);
     for finding in &findings {
         println!("{}", sentence(lang, finding));
     }

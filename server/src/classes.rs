@@ -1,8 +1,11 @@
 //! The classes of a city: those of the catalogue, and those that the city adds in its own `classes.toml`. Every command
 //! takes them from here: what is served can be loaded, and the other way round.
 
+use crate::load::patience::patiently;
 use anyhow::Context;
+use citytwin_assets::Lang;
 use citytwin_catalogue::Catalogue;
+use citytwin_store::{Store, StoreError};
 use std::path::Path;
 
 /// In the city's folder.
@@ -18,10 +21,24 @@ pub fn catalogue_of(city: &Path) -> anyhow::Result<Catalogue> {
     }
 }
 
+/// Opens a city for a command; a lock that another program holds is waited for.
+pub fn open(city: &Path, lang: Lang) -> anyhow::Result<Store> {
+    let classes = catalogue_of(city)?.classes;
+    Ok(patiently(lang, city, || Store::open(city, &classes))?)
+}
+
+/// Why a class that was named is not served though the city has it: another program has replaced its table.
+pub fn estranged(store: &Store, name: &str) -> Option<StoreError> {
+    let labelled =
+        |id: &str| Catalogue::builtin().class(id).is_some_and(|class| class.label.zh == name || class.label.en.eq_ignore_ascii_case(name));
+    let found = store.estranged().into_iter().find(|id| id.eq_ignore_ascii_case(name) || labelled(id));
+    found.map(StoreError::Estranged)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use citytwin_store::{CityConfig, CollectionSchema, Kind, Store};
+    use citytwin_store::{CityConfig, CollectionSchema, Kind};
 
     fn statue(no: u32) -> String {
         format!(

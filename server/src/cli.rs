@@ -1,14 +1,14 @@
 //! What can be typed. One module per command, each with its `Args` and its `run`.
 
-use crate::{backup, demo, doctor, export, load, revert, serve};
+use crate::{backup, demo, doctor, export, help, load, revert, serve};
 use citytwin_assets::{Lang, say};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// A city's municipal facilities, indexed, served and watched (城市市政设施数字孪生)
 #[derive(Parser)]
 #[command(name = "citytwin", version, max_term_width = 120)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -51,9 +51,16 @@ pub fn lang() -> Lang {
     ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set).and_then(|locale| Lang::of_locale(&locale)).unwrap_or_default()
 }
 
+/// Who gives the command: the operating system's name of the operator, else the command's own.
+pub fn operator(command: &str) -> String {
+    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| command.to_owned())
+}
+
 pub fn main() -> ExitCode {
     let lang = lang();
-    let outcome = match Cli::parse().command {
+    let program = if lang == Lang::Zh { help::in_chinese(Cli::command()) } else { Cli::command() };
+    let typed = Cli::from_arg_matches(&program.get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match typed.command {
         Command::Demo(args) => demo::run(args, lang),
         Command::Load(args) => load::run(args, lang),
         Command::Export(args) => export::run(args, lang),

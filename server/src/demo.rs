@@ -2,6 +2,7 @@
 
 use crate::cli::Outcome;
 use crate::load::progress::Progress;
+use crate::target;
 use anyhow::Context;
 use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
@@ -48,6 +49,8 @@ pub struct Args {
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    // Earlier demos are written over, but neither a city nor what is no plain file.
+    target::is_free(&args.out, true).map_err(|unplaced| anyhow::Error::msg(unplaced.said(lang)))?;
     let progress = Progress::of(lang, "demo.progress");
     let summary = write(&args.out, args.size, args.seed, Some((progress, lang))).with_context(|| args.out.display().to_string())?;
     let seconds = format!("{:.1}", started.elapsed().as_secs_f64());

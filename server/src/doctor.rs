@@ -1,14 +1,16 @@
 //! `citytwin doctor`: what is wrong with a city, and the remedy.
 
-use crate::cli::Outcome;
+use crate::cli::{Outcome, operator};
+use crate::load::patience::patiently;
+use crate::ticker::Ticker;
 use crate::{backup, classes};
 use citytwin_assets::{Lang, say};
-use citytwin_store::{LoadState, Store};
+use citytwin_store::{LoadState, STORE_FILE};
 use std::path::PathBuf;
 
 /// Say what is wrong with a city, and the remedy
 ///
-/// Looks the city over as `verify` does, and names tables that another program has replaced, loads and undos that were
+/// Looks the city over as `verify` does, and names tables that another program has replaced or added, loads and undos that were
 /// broken off, and spatial indexes that they left aside: these it builds.
 ///
 /// Exit codes: 0 all is well; 2 something is not.
@@ -21,17 +23,32 @@ pub struct Args {
     /// The city's folder; it holds city.toml and city.gpkg
     #[arg(long, value_name = "DIR")]
     city: PathBuf,
-    /// Take a table back that another program has replaced; what its features said before is recorded as lost
+    /// Take a table back that another program has replaced (what its features said before is recorded as lost), or one in that
+    /// another program has added
     #[arg(long, value_name = "TABLE")]
     adopt: Option<String>,
 }
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     let tell = |key: &str, values: &[(&str, &dyn std::fmt::Display)]| println!("{}", say(lang, key, values));
-    let store = Store::open(&args.city, &classes::catalogue_of(&args.city)?.classes)?;
+    let working = Ticker::start(lang);
+    let store = match classes::open(&args.city, lang) {
+        Ok(store) => store,
+        Err(error) => {
+            // What keeps it from being opened is often what looking it over finds, with a remedy.
+            let found = if args.city.join(STORE_FILE).exists() { backup::look_over(&args.city, lang) } else { Vec::new() };
+            drop(working);
+            if found.is_empty() {
+                return Err(error);
+            }
+            found.iter().for_each(|line| println!("{line}"));
+            return Ok(Outcome::NotDone);
+        }
+    };
     if let Some(table) = &args.adopt {
-        let author = std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "doctor".to_owned());
-        let adopted = store.adopt(table, &author)?;
+        let is_new = store.strangers()?.contains(table);
+        let adopted = patiently(lang, &args.city, || store.adopt(table, &operator("doctor")))?;
+        drop(working);
         let values: [(&str, &dyn std::fmt::Display); 5] = [
             ("table", table),
             ("features", &adopted.features),
@@ -39,7 +56,7 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
             ("renumbered", &adopted.renumbered),
             ("revision", &adopted.revision),
         ];
-        tell("doctor.adopted", &values);
+        tell(if is_new { "doctor.taken_in" } else { "doctor.adopted" }, &values);
         if !adopted.kept_in_other.is_empty() {
             tell("doctor.kept_in_other", &[("columns", &adopted.kept_in_other.join(", "))]);
         }
@@ -49,12 +66,16 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let mut ill = false;
-    for class in store.complete_indexes()? {
+    for class in patiently(lang, &args.city, || store.complete_indexes())? {
         tell("doctor.indexed", &[("class", &class)]);
     }
     for table in store.estranged() {
         ill = true;
         tell("doctor.estranged", &[("table", &table)]);
+    }
+    for table in store.strangers()? {
+        ill = true;
+        tell("doctor.stranger", &[("table", &table)]);
     }
     for load in store.loads()? {
         let key = match load.state {
@@ -69,6 +90,7 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
         ill = true;
         println!("{line}");
     }
+    drop(working);
     if ill {
         return Ok(Outcome::NotDone);
     }

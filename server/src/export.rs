@@ -5,7 +5,7 @@
 //! all of them are whole.
 
 mod city;
-mod credits;
+pub(crate) mod credits;
 mod csv;
 mod format;
 mod geojson;
@@ -19,23 +19,23 @@ mod system;
 mod table;
 mod words;
 
-use crate::classes::catalogue_of;
 use crate::cli::Outcome;
+use crate::clock;
 use crate::load::interrupt::Interrupt;
-use crate::load::patience::patiently;
 use crate::load::progress::{Progress, tell};
 use anyhow::bail;
 use city::Source;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::{Helper, Projector};
+use citytwin_model::class::FIRST_OWN_CLASS;
 use citytwin_model::{Bounds, Class, Feature, GeometryKind, Revision};
-use citytwin_store::{Store, StoreError, utc_offset_minutes};
+use citytwin_store::{Store, StoreError};
 use credits::Credits;
 use format::Format;
 use losses::{Loss, Losses};
 use references::References;
 use sink::{Head, Sink};
-use stage::{Stage, Unplaced};
+use stage::Stage;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -88,11 +88,11 @@ pub struct Args {
     /// The city as it was: a revision number, or a time (2026-11-17T18:00 on the city's clock; a day alone is its beginning)
     #[arg(long, value_name = "REV|TIME")]
     as_of: Option<String>,
-    /// Coordinates in this system: EPSG:N, or `source` for the one that the data set came in
+    /// Coordinates in this system: EPSG:N, WKT, a .prj file, or `source` for the one that the data set came in
     #[arg(long, value_name = "CRS")]
     crs: Option<String>,
     /// Accept a transformation of this stated accuracy, in metres, or a guess [default: 2 m, no guess]
-    #[arg(long, value_name = "METRES", requires = "crs")]
+    #[arg(long, value_name = "METRES", requires = "crs", value_parser = crate::load::metres)]
     accept_shift: Option<f64>,
     /// Only what came with this data set
     #[arg(long, value_name = "NAME")]
@@ -107,8 +107,9 @@ pub struct Args {
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let catalogue = catalogue_of(&args.city)?;
-    let store = patiently(lang, &args.city, || Store::open(&args.city, &catalogue.classes))?;
+    let store = crate::classes::open(&args.city, lang)?;
+    let mut args = args;
+    args.crs = crate::load::crs_text(args.crs.as_deref(), lang)?;
     let job = Job::of(&args, lang, &store)?;
     let result = job.run(started);
     if job.interrupt.asked() && result.is_err() {
@@ -142,7 +143,7 @@ struct Part {
 impl<'a> Job<'a> {
     fn of(args: &'a Args, lang: Lang, store: &'a Store) -> anyhow::Result<Self> {
         let there = store.classes();
-        let classes = if args.classes.is_empty() { there.clone() } else { chosen(&args.classes, &there, lang)? };
+        let classes = if args.classes.is_empty() { there.clone() } else { chosen(&args.classes, store, &there, lang)? };
         let folder = is_folder(&args.to);
         let format = match (args.format, Format::of_path(&args.to).filter(|_| !folder)) {
             (Some(asked), Some(named)) if asked != named => {
@@ -180,7 +181,7 @@ impl<'a> Job<'a> {
     }
 
     fn run(&self, started: Instant) -> anyhow::Result<Outcome> {
-        let parts = self.survey()?;
+        let (parts, lost) = self.survey()?;
         if !self.folder && !self.format.has_layers() && parts.len() > 1 {
             let names = parts.iter().map(|part| part.class.id.as_str()).collect::<Vec<_>>().join(", ");
             bail!(self.say("export.wants_folder", &[("format", &self.format), ("classes", &names)]));
@@ -188,11 +189,7 @@ impl<'a> Job<'a> {
         let stage = Stage::at(&self.args.to, self.folder)?;
         let mut files: BTreeSet<String> = parts.iter().map(|part| part.file.clone()).collect();
         files.extend(parts.iter().filter_map(|part| credits_file(part.format, &part.file)));
-        if !self.args.overwrite
-            && let Some(there) = files.iter().find_map(|name| stage.taken(name))
-        {
-            return Err(Unplaced::There(there).into());
-        }
+        files.iter().try_for_each(|name| stage.allows(name, self.args.overwrite))?;
         let helper = self.helper(&parts)?;
         let mut projector = self.projector(helper.as_ref(), &parts)?;
         let used = parts.iter().flat_map(|part| part.survey.sources.iter().copied()).collect();
@@ -205,6 +202,9 @@ impl<'a> Job<'a> {
         let mut remarks = BTreeSet::new();
         let mut written = 0;
         let count = parts.len();
+        // A GeoPackage says of them itself what they are.
+        let own = parts.iter().filter(|part| part.class.no >= FIRST_OWN_CLASS && part.format != Format::Gpkg);
+        let own: Vec<String> = own.map(|part| part.class.id.clone()).collect();
         for part in parts {
             let line = credits.only(&part.survey.sources);
             let head = Head {
@@ -269,6 +269,12 @@ impl<'a> Job<'a> {
         if !estranged.is_empty() {
             tell(&self.say("export.estranged", &[("tables", &estranged.join(", "))]));
         }
+        for lost in &lost {
+            tell(&self.say("export.history_lost", &[("reason", &crate::trouble::of_the_store(self.lang, lost))]));
+        }
+        for class in own {
+            tell(&self.say("export.own_collection", &[("class", &class)]));
+        }
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         tell(&self.say(
             "export.done",
@@ -281,15 +287,22 @@ impl<'a> Job<'a> {
                 ("seconds", &seconds),
             ],
         ));
-        Ok(if losses.left_out() > 0 || !estranged.is_empty() { Outcome::DoneWithRefusals } else { Outcome::Done })
+        Ok(if losses.left_out() > 0 || !estranged.is_empty() || !lost.is_empty() { Outcome::DoneWithRefusals } else { Outcome::Done })
     }
 
     /// The first walk: which classes hold something, and what their files have to hold.
-    fn survey(&self) -> anyhow::Result<Vec<Part>> {
-        let mut parts = Vec::new();
+    /// The others are classes whose history does not reach back so far: of a whole city they are left out.
+    fn survey(&self) -> anyhow::Result<(Vec<Part>, Vec<StoreError>)> {
+        let (mut parts, mut lost) = (Vec::new(), Vec::new());
         for class in &self.classes {
             let mut survey = Survey::of(class);
-            self.source.read(class, &mut |feature| survey.see(class, &feature))?;
+            match self.source.read(class, &mut |feature| survey.see(class, &feature)) {
+                Err(error @ StoreError::HistoryLost { .. }) if self.args.classes.is_empty() => {
+                    lost.push(error);
+                    continue;
+                }
+                read => read?,
+            }
             if self.interrupt.asked() {
                 bail!("interrupted");
             }
@@ -312,9 +325,16 @@ impl<'a> Job<'a> {
             parts.push(Part { class: class.clone(), survey, format, file });
         }
         if parts.is_empty() {
+            if let Some(lost) = lost.pop() {
+                return Err(lost.into());
+            }
+            let estranged = self.store.estranged();
+            if !estranged.is_empty() {
+                tell(&self.say("export.estranged", &[("tables", &estranged.join(", "))]));
+            }
             bail!(self.say("export.nothing", &[]));
         }
-        Ok(parts)
+        Ok((parts, lost))
     }
 
     /// The second walk: the rows of one class.
@@ -379,7 +399,14 @@ impl<'a> Job<'a> {
     }
 
     fn projector(&self, helper: Option<&Helper>, parts: &[Part]) -> anyhow::Result<Option<Projector>> {
-        let (Some(crs), Some(helper)) = (&self.args.crs, helper) else { return Ok(None) };
+        let unnamed = |crs: &str| tell(&self.say("export.system_unnamed", &[("format", &self.format), ("crs", &crs)]));
+        let (Some(crs), Some(helper)) = (&self.args.crs, helper) else {
+            // GeoJSON is degrees wherever it is read.
+            if self.format == Format::Csv && parts.iter().any(|part| part.survey.bounds.is_some()) {
+                unnamed("EPSG:4490");
+            }
+            return Ok(None);
+        };
         let crs = match crs.as_str() {
             "source" => system::of_sources(self.store, parts.iter().map(|part| (part.class.no, &part.survey)), self.lang)?,
             named => named.to_owned(),
@@ -391,7 +418,7 @@ impl<'a> Job<'a> {
         let projector = helper.project(&crs, &whole, self.args.accept_shift).map_err(sink::Failed)?;
         tell(&words::system(self.lang, projector.system()));
         if !self.format.names_its_system() {
-            tell(&self.say("export.system_unnamed", &[("format", &self.format), ("crs", &projector.system().used.source)]));
+            unnamed(&projector.system().used.source);
         }
         Ok(Some(projector))
     }
@@ -429,7 +456,7 @@ fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
 }
 
-fn chosen(named: &[String], there: &[Arc<Class>], lang: Lang) -> anyhow::Result<Vec<Arc<Class>>> {
+fn chosen(named: &[String], store: &Store, there: &[Arc<Class>], lang: Lang) -> anyhow::Result<Vec<Arc<Class>>> {
     let mut classes: Vec<Arc<Class>> = Vec::new();
     for name in named {
         let found = there.iter().find(|c| c.id == *name).or_else(|| there.iter().find(|c| c.label.zh == *name || c.label.en == *name));
@@ -437,6 +464,9 @@ fn chosen(named: &[String], there: &[Arc<Class>], lang: Lang) -> anyhow::Result<
             Some(class) if classes.iter().any(|c| c.no == class.no) => {}
             Some(class) => classes.push(class.clone()),
             None => {
+                if let Some(estranged) = crate::classes::estranged(store, name) {
+                    return Err(estranged.into());
+                }
                 let mut near: Vec<&str> =
                     there.iter().map(|c| c.id.as_str()).filter(|id| id.contains(name.as_str()) || name.contains(id)).collect();
                 if near.is_empty() {
@@ -457,15 +487,14 @@ fn revision(store: &Store, as_of: Option<&str>, lang: Lang) -> anyhow::Result<Re
     if let Ok(asked) = text.parse() {
         return if asked <= head { Ok(asked) } else { Err(StoreError::FutureRevision { asked, head }.into()) };
     }
-    let zone_minutes = utc_offset_minutes(&store.config().time_zone).unwrap_or(480);
-    match system::instant(text, zone_minutes) {
+    match clock::instant(text, clock::zone_of(store.config())) {
         Some(at) => Ok(store.revision_at(at)?),
         None => bail!(say(lang, "export.as_of", &[("given", &text)])),
     }
 }
 
 fn bounds(text: &str) -> Result<Bounds, String> {
-    let wanted = || format!("{text:?} is not WEST,SOUTH,EAST,NORTH in degrees, such as 116.0,30.0,116.1,30.1");
+    let wanted = || say(crate::cli::lang(), "cli.no_box", &[("given", &text)]);
     let sides: Vec<f64> = text.split(',').map(|side| side.trim().parse().map_err(|_| wanted())).collect::<Result<_, _>>()?;
     let [west, south, east, north] = sides[..] else { return Err(wanted()) };
     let bounds = Bounds::new(west, south, east, north);
@@ -473,7 +502,7 @@ fn bounds(text: &str) -> Result<Bounds, String> {
 }
 
 fn lang(text: &str) -> Result<Lang, String> {
-    Lang::of_tag(text).ok_or_else(|| format!("{text:?} is neither zh nor en"))
+    Lang::of_tag(text).ok_or_else(|| say(crate::cli::lang(), "cli.no_language", &[("given", &text)]))
 }
 
 #[cfg(test)]

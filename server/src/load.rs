@@ -22,7 +22,7 @@ use anyhow::bail;
 use city::City;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::{Helper, Request};
-use citytwin_store::{LoadState, Store, Way};
+use citytwin_store::{CityConfig, LoadState, STORE_FILE, Way};
 use interrupt::{Interrupt, Interrupted};
 use progress::tell;
 use std::path::{Path, PathBuf};
@@ -75,14 +75,17 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
     /// Accept a transformation of this stated accuracy, in metres, or a guess [default: 2 m, no guess]
-    #[arg(long, value_name = "METRES")]
+    #[arg(long, value_name = "METRES", value_parser = metres)]
     accept_shift: Option<f64>,
     /// Name of the data set, the scope of its keys [default: the file's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = a_name)]
     source: Option<String>,
     /// Whom the data set is to be credited to; shown on the map and handed on with exports
     #[arg(long, value_name = "TEXT")]
     credit: Option<String>,
+    /// The licence that the data set comes under, such as "ODbL 1.0"; shown and handed on with the credit
+    #[arg(long, value_name = "TEXT")]
+    licence: Option<String>,
     /// Delete what the data set had before and this file has not
     #[arg(long)]
     replace: bool,
@@ -90,19 +93,22 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Show all loads of the city instead
-    #[arg(long, conflicts_with = "paths")]
+    #[arg(long, conflicts_with_all = OF_A_FILE)]
     list: bool,
     /// Write what a load changed, before and after, as layers of a GeoPackage (--to) instead
-    #[arg(long, value_name = "ID", conflicts_with_all = ["paths", "list"], requires = "to")]
+    #[arg(long, value_name = "ID", conflicts_with = "list", conflicts_with_all = OF_A_FILE, requires = "to")]
     changes: Option<i64>,
     /// The file for --changes
-    #[arg(long, value_name = "FILE.gpkg", requires = "changes")]
+    #[arg(long, value_name = "FILE.gpkg", requires = "changes", conflicts_with_all = ["paths", "list", "undo"])]
     to: Option<PathBuf>,
+    /// With --changes: write over a file of that name
+    #[arg(long, requires = "changes", conflicts_with_all = ["paths", "list", "undo"])]
+    overwrite: bool,
     /// Take this load back as one instead: every feature is again what it was before (its number is in --list)
-    #[arg(long, value_name = "ID", conflicts_with_all = ["paths", "list", "changes"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["list", "changes"], conflicts_with_all = OF_A_FILE)]
     undo: Option<i64>,
     /// With --undo: leave features that were edited later as they are, instead of refusing
-    #[arg(long, requires = "undo")]
+    #[arg(long, requires = "undo", conflicts_with_all = ["paths", "list", "changes"])]
     keep_later: bool,
     /// Name of a new city [default: the folder's name]
     #[arg(long, value_name = "NAME")]
@@ -115,16 +121,37 @@ pub struct Args {
     origin: Option<[f64; 2]>,
 }
 
+/// What is said of a file to be loaded has no meaning where none is: said all the same, it is refused instead of passed over.
+const OF_A_FILE: [&str; 16] = [
+    "paths",
+    "layer",
+    "class",
+    "own",
+    "crs",
+    "swap_axes",
+    "encoding",
+    "accept_shift",
+    "source",
+    "credit",
+    "licence",
+    "replace",
+    "dry_run",
+    "name",
+    "division",
+    "origin",
+];
+
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     if args.list {
         return list(&args.city, lang);
     }
     if let (Some(id), Some(to)) = (args.changes, &args.to) {
-        return changes::write(&args.city, id, to, lang);
+        return changes::write(&args.city, id, to, args.overwrite, lang);
     }
     if let Some(load) = args.undo {
         return undo::run(&args.city, load, args.keep_later, lang);
     }
+    as_the_city_is(&args, lang)?;
     let helper = Helper::find().map_err(|e| words::helper_error(lang, "", e))?;
     let request = Request {
         crs: crs_text(args.crs.as_deref(), lang)?,
@@ -135,6 +162,11 @@ pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     };
     let interrupt = Interrupt::listen();
     let mut city = City::at(&args.city, &args, lang)?;
+    if let (Some(class), Some(store)) = (&args.class, city.opened())
+        && let Some(estranged) = crate::classes::estranged(store, class)
+    {
+        return Err(estranged.into());
+    }
     let mut outcome = Outcome::Done;
     for path in with_companions(&args.paths) {
         let task = Task { args: &args, lang, helper: &helper, request: &request, interrupt: &interrupt, path: &path };
@@ -204,8 +236,28 @@ fn with_companions(paths: &[PathBuf]) -> Vec<PathBuf> {
     all
 }
 
+/// What is said of a new city may be said again with each load into it, but changes nothing: another word is refused.
+fn as_the_city_is(args: &Args, lang: Lang) -> anyhow::Result<()> {
+    if !args.city.join(STORE_FILE).exists() {
+        return Ok(());
+    }
+    let is = CityConfig::read(&args.city)?;
+    let differs = [
+        ("--name", args.name.as_ref().is_some_and(|name| *name != is.name.zh && *name != is.name.en)),
+        ("--division", args.division.as_ref().is_some_and(|division| *division != is.division)),
+        ("--origin", args.origin.is_some_and(|origin| origin != is.origin)),
+    ];
+    match differs.into_iter().find(|(_, differs)| *differs) {
+        Some((option, _)) => {
+            let file = args.city.join(citytwin_store::CONFIG_FILE);
+            bail!(say(lang, "load.city_is_otherwise", &[("option", &option), ("file", &file.display())]))
+        }
+        None => Ok(()),
+    }
+}
+
 /// `--crs` as the helper wants it: a `.prj` file is replaced by its text.
-fn crs_text(given: Option<&str>, lang: Lang) -> anyhow::Result<Option<String>> {
+pub(crate) fn crs_text(given: Option<&str>, lang: Lang) -> anyhow::Result<Option<String>> {
     let Some(given) = given else { return Ok(None) };
     if given.to_lowercase().ends_with(".prj") {
         let text = match std::fs::read_to_string(given) {
@@ -221,15 +273,27 @@ fn crs_text(given: Option<&str>, lang: Lang) -> anyhow::Result<Option<String>> {
 }
 
 fn lon_lat(text: &str) -> Result<[f64; 2], String> {
-    let wanted = || format!("{text:?} is not LON,LAT in degrees, such as 116.00,30.00");
+    let wanted = || say(crate::cli::lang(), "cli.no_place", &[("given", &text)]);
     let (lon, lat) = text.split_once(',').ok_or_else(wanted)?;
     let (lon, lat): (f64, f64) = (lon.trim().parse().map_err(|_| wanted())?, lat.trim().parse().map_err(|_| wanted())?);
     let on_earth = (-180.0..=180.0).contains(&lon) && (-85.0..=85.0).contains(&lat);
     if on_earth { Ok([lon, lat]) } else { Err(wanted()) }
 }
 
+/// Metres of a shift that is to be accepted.
+pub(crate) fn metres(text: &str) -> Result<f64, String> {
+    let metres = text.trim().parse().ok().filter(|metres: &f64| metres.is_finite() && *metres > 0.0);
+    metres.ok_or_else(|| say(crate::cli::lang(), "cli.no_metres", &[("given", &text)]))
+}
+
+fn a_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() { Err(say(crate::cli::lang(), "cli.no_name", &[])) } else { Ok(name.to_owned()) }
+}
+
 fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = Store::open(city, &crate::classes::catalogue_of(city)?.classes)?;
+    let store = crate::classes::open(city, lang)?;
+    let zone = crate::clock::zone_of(store.config());
     let loads = store.loads()?;
     if loads.is_empty() {
         tell(&say(lang, "load.list_empty", &[]));
@@ -251,7 +315,7 @@ fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
                 ("source", &load.source),
                 ("file", &load.file),
                 ("state", &say(lang, state, &[])),
-                ("started", &load.started),
+                ("started", &crate::clock::shown_text(&load.started, zone)),
                 ("revisions", &revisions),
                 ("added", &load.counts.added),
                 ("changed", &load.counts.changed),

@@ -14,6 +14,7 @@ mod doctor;
 mod export;
 mod feed;
 mod freshness;
+mod help;
 mod hub;
 mod instruments;
 mod load;
@@ -31,8 +32,10 @@ mod serve;
 mod shelf;
 mod simulator;
 mod store_words;
+mod target;
 #[cfg(test)]
 mod tests;
+mod ticker;
 mod trouble;
 mod view;
 mod wkt;

@@ -1,12 +1,13 @@
 //! `citytwin revert`: one feature is put back to what it was.
 
-use crate::cli::Outcome;
-use crate::{classes, store_words};
+use crate::cli::{Outcome, operator};
+use crate::load::patience::patiently;
+use crate::{classes, clock};
 use anyhow::anyhow;
 use citytwin_assets::{Lang, say};
+use citytwin_model::FeatureId;
 use citytwin_model::ids::parse_public_id;
-use citytwin_model::{FeatureId, Timestamp};
-use citytwin_store::Store;
+use citytwin_store::{Store, StoreError};
 use std::path::PathBuf;
 
 /// Put one feature back to what it was
@@ -18,12 +19,13 @@ use std::path::PathBuf;
 Examples:
   citytwin revert hydrant.12 --city shifan
   citytwin revert hydrant.12 --to 4711 --city shifan
-  citytwin revert hydrant.12 --to 2026-11-17T08:00:00+08:00 --city shifan")]
+  citytwin revert hydrant.12 --to 2026-11-17T08:00 --city shifan")]
 pub struct Args {
     /// The feature, by its public id: class.number
     #[arg(value_name = "FEATURE")]
     feature: String,
-    /// The revision, or the moment, whose version it is to have again
+    /// The revision whose version it is to have again, or a time (2026-11-17T08:00 on the city's clock; a day alone is its
+    /// beginning)
     #[arg(long, value_name = "REVISION|TIME")]
     to: Option<String>,
     /// The city's folder; it holds city.toml and city.gpkg
@@ -32,37 +34,43 @@ pub struct Args {
 }
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = Store::open(&args.city, &classes::catalogue_of(&args.city)?.classes)?;
-    let no_feature = || anyhow!(say(lang, "revert.no_feature", &[("feature", &args.feature)]));
-    let (class, fid) = parse_public_id(&args.feature).ok_or_else(no_feature)?;
-    let class = store.classes().into_iter().find(|known| known.id == class).ok_or_else(no_feature)?;
+    let store = classes::open(&args.city, lang)?;
+    let told = |key: &str| anyhow!(say(lang, key, &[("feature", &args.feature)]));
+    let (name, fid) = parse_public_id(&args.feature).ok_or_else(|| told("revert.no_feature"))?;
+    let Some(class) = store.classes().into_iter().find(|known| known.id == name) else {
+        return Err(classes::estranged(&store, name).map_or_else(|| told("revert.no_feature"), Into::into));
+    };
     let id = FeatureId::new(class.no, fid);
+    if store.history(id)?.is_empty() {
+        return Err(told("revert.never"));
+    }
     let Some(to) = &args.to else { return list(&store, id, lang) };
-    let revision = match (to.parse::<u64>(), to.parse::<Timestamp>()) {
+    let revision = match (to.parse::<u64>(), clock::instant(to, clock::zone_of(store.config()))) {
         (Ok(revision), _) => revision,
-        (_, Ok(at)) => store.revision_at(at)?,
+        (_, Some(at)) => store.revision_at(at)?,
         _ => return Err(anyhow!(say(lang, "revert.not_when", &[("to", to)]))),
     };
     let before = store.head()?;
-    let written = store.put_back(id, revision, &author(), "revert")?;
+    let written = match patiently(lang, &args.city, || store.put_back(id, revision, &operator("revert"), "revert")) {
+        Err(StoreError::NoSuchVersion { .. }) => {
+            return Err(anyhow!(say(lang, "store.no_version", &[("feature", &args.feature), ("revision", &revision)])));
+        }
+        written => written?,
+    };
     let key = if written.revision > before { "revert.done" } else { "revert.same" };
     println!("{}", say(lang, key, &[("feature", &args.feature), ("to", &revision), ("revision", &written.revision)]));
     Ok(Outcome::Done)
 }
 
 fn list(store: &Store, id: FeatureId, lang: Lang) -> anyhow::Result<Outcome> {
-    let name = store_words::name_of(store, id);
-    let versions = store.history(id)?;
-    if versions.is_empty() {
-        return Err(anyhow!(say(lang, "revert.no_feature", &[("feature", &name)])));
-    }
-    for version in versions {
+    let zone = clock::zone_of(store.config());
+    for version in store.history(id)? {
         let what = match version.op {
             citytwin_store::Op::Created => "revert.created",
             citytwin_store::Op::Changed => "revert.changed",
             citytwin_store::Op::Deleted => "revert.deleted",
         };
-        let at = version.at.map_or_else(|| "–".to_owned(), |at| at.to_string());
+        let at = version.at.map_or_else(|| "–".to_owned(), |at| clock::shown(at, zone));
         let author = version.author.unwrap_or_else(|| say(lang, "store.another_program", &[]));
         let values: [(&str, &dyn std::fmt::Display); 5] = [
             ("revision", &version.revision),
@@ -74,9 +82,4 @@ fn list(store: &Store, id: FeatureId, lang: Lang) -> anyhow::Result<Outcome> {
         println!("{}", say(lang, "revert.version", &values));
     }
     Ok(Outcome::Done)
-}
-
-/// Who reverts: the operating system's name of the operator.
-fn author() -> String {
-    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "revert".to_owned())
 }

@@ -1,6 +1,8 @@
 //! Sentences for what the store reports, in the reader's language.
 
+use crate::clock;
 use citytwin_assets::{Lang, say};
+use citytwin_catalogue::Catalogue;
 use citytwin_model::FeatureId;
 use citytwin_store::{LaterEdit, Store, StoreError};
 use std::fmt::Display;
@@ -23,6 +25,7 @@ pub fn sentence(lang: Lang, error: &StoreError) -> Option<String> {
         StoreError::NotEmpty { dir } => say("not_empty", &[("folder", &dir.display())]),
         StoreError::NoBackup { dir } => say("no_backup", &[("folder", &dir.display())]),
         StoreError::BadBackup { dir, detail } => say("bad_backup", &[("folder", &dir.display()), ("detail", detail)]),
+        StoreError::Damaged { path, detail } => say("damaged", &[("file", &path.display()), ("detail", detail)]),
         StoreError::NotEstranged(table) => say("not_estranged", &[("table", table)]),
         StoreError::NotAdoptable { table, why } => say("not_adoptable", &[("table", table), ("why", why)]),
         StoreError::Estranged(table) => say("estranged", &[("table", table)]),
@@ -30,8 +33,10 @@ pub fn sentence(lang: Lang, error: &StoreError) -> Option<String> {
     }
 }
 
+/// The public id as far as the catalogue knows the class; where there is a store at hand, [`name_of`] knows them all.
 fn number(id: FeatureId) -> String {
-    format!("{}.{}", id.class, id.fid)
+    let class = Catalogue::builtin().classes.iter().find(|class| class.no == id.class);
+    class.map_or_else(|| format!("{}.{}", id.class, id.fid), |class| format!("{}.{}", class.id, id.fid))
 }
 
 /// The public id: `hydrant.12`.
@@ -42,10 +47,11 @@ pub fn name_of(store: &Store, id: FeatureId) -> String {
 
 /// Who edited what after a load, line by line; the count of those not named at the end.
 pub fn later_edits(lang: Lang, store: &Store, count: u64, first: &[LaterEdit]) -> Vec<String> {
+    let zone = clock::zone_of(store.config());
     let mut lines: Vec<String> = first
         .iter()
         .map(|edit| {
-            let at = edit.at.map_or_else(|| "–".to_owned(), |at| at.to_string());
+            let at = edit.at.map_or_else(|| "–".to_owned(), |at| clock::shown(at, zone));
             let author = edit.author.clone().unwrap_or_else(|| say(lang, "store.another_program", &[]));
             let values: [(&str, &dyn Display); 5] = [
                 ("feature", &name_of(store, edit.id)),
@@ -73,6 +79,7 @@ mod tests {
     fn every_error_with_a_sentence_has_it_in_both_languages() {
         let id = FeatureId::new(ClassNo(80), 7);
         let (dir, text) = (std::path::PathBuf::from("shifan"), || "hydrant".to_owned());
+        let why = || Why { key: "adopt_system", values: vec![("system", "4326".into())] };
         for error in [
             StoreError::NoSuchFeature(id),
             StoreError::FutureRevision { asked: 9, head: 2 },

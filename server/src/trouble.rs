@@ -35,6 +35,25 @@ fn sentence(lang: Lang, error: &(dyn Error + 'static)) -> Option<String> {
     key(lang, error.downcast_ref::<KeyError>()?)
 }
 
+/// What a store's error says by itself.
+pub fn of_the_store(lang: Lang, error: &StoreError) -> String {
+    store(lang, error).unwrap_or_else(|| error.to_string())
+}
+
+/// Why the system did not give a file, in words; what has none is said as the system says it.
+fn io(lang: Lang, error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    let key = match error.kind() {
+        ErrorKind::NotFound => "not_found",
+        ErrorKind::PermissionDenied => "not_allowed",
+        ErrorKind::IsADirectory => "is_a_folder",
+        ErrorKind::NotADirectory => "no_folder",
+        ErrorKind::ReadOnlyFilesystem => "read_only",
+        _ => return error.to_string(),
+    };
+    say(lang, &format!("trouble.io_{key}"), &[])
+}
+
 fn store(lang: Lang, error: &StoreError) -> Option<String> {
     let say = |key: &str, values: &[(&str, &dyn Display)]| Some(say(lang, &format!("trouble.{key}"), values));
     match error {
@@ -47,6 +66,9 @@ fn store(lang: Lang, error: &StoreError) -> Option<String> {
         StoreError::OwnClass { class, change, rows } => {
             say("own_class", &[("class", class), ("change", &own_change(lang, change)), ("rows", rows)])
         }
+        StoreError::Io { path, source } => say("io", &[("file", &path.display()), ("reason", &io(lang, source))]),
+        StoreError::Sqlite(error) => say("sqlite", &[("detail", error)]),
+        StoreError::Terrain(detail) => say("terrain", &[("detail", detail)]),
         StoreError::Busy => say("locked", &[]),
         StoreError::DiskFull => say("disk_full", &[]),
         other => store_words::sentence(lang, other),
@@ -67,6 +89,7 @@ fn not_ours(lang: Lang, why: &NotOurs) -> String {
 fn bad_name(lang: Lang, why: BadName) -> String {
     let key = match why {
         BadName::Taken => "taken",
+        BadName::Stranger => "stranger",
         BadName::OtherGeometry => "geometry",
         BadName::DamagedEntry => "entry",
         BadName::Letters => "letters",
@@ -125,6 +148,9 @@ mod tests {
             StoreError::Config { path: path(), detail: "7".into() }.into(),
             StoreError::Busy.into(),
             StoreError::DiskFull.into(),
+            StoreError::Io { path: "/c/city.toml".into(), source: std::io::ErrorKind::NotFound.into() }.into(),
+            StoreError::Io { path: "/c/city.toml".into(), source: std::io::ErrorKind::PermissionDenied.into() }.into(),
+            StoreError::Damaged { path: path(), detail: "7".into() }.into(),
             LiveError::InUse.into(),
             LiveError::NotLive { path: path(), detail: String::new() }.into(),
             LiveError::FutureFormat { path: path(), found: 9, known: 1 }.into(),
@@ -137,6 +163,7 @@ mod tests {
         }
         for why in [
             BadName::Taken,
+            BadName::Stranger,
             BadName::OtherGeometry,
             BadName::DamagedEntry,
             BadName::Letters,
@@ -170,8 +197,23 @@ mod tests {
             let words = zh.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 3);
             let strange: Vec<&str> = words
                 .filter(|word| {
-                    !["city", "gpkg", "citytwin", "serve", "load", "GeoPackage", "admin", "live", "delete", "toml", "classes"]
-                        .contains(word)
+                    ![
+                        "city",
+                        "gpkg",
+                        "citytwin",
+                        "serve",
+                        "load",
+                        "GeoPackage",
+                        "admin",
+                        "live",
+                        "delete",
+                        "toml",
+                        "classes",
+                        "verify",
+                        "doctor",
+                        "adopt",
+                    ]
+                    .contains(word)
                 })
                 .collect();
             assert!(strange.is_empty(), "{zh}: {strange:?}");
@@ -185,5 +227,7 @@ mod tests {
         let io = || std::io::Error::other("no such device");
         let unknown = Err::<(), _>(io()).context("/c/file").unwrap_err();
         assert_eq!(said(Lang::En, &unknown), "/c/file: no such device");
+        let missing = StoreError::Io { path: "/c/city.toml".into(), source: std::io::ErrorKind::NotFound.into() };
+        assert_eq!(said(Lang::Zh, &missing.into()), "/c/city.toml：没有这个文件");
     }
 }

@@ -91,7 +91,24 @@ fn one_feature_is_put_back() {
     let class = Catalogue::builtin().class("hydrant").unwrap();
     let now = open(city).feature(citytwin_model::FeatureId::new(class.no, 3)).unwrap().unwrap();
     assert_eq!(now.get(class, "diameter_mm").as_number(), Some(100.0));
-    assert!(run(0, &["revert", "hydrant.3", "--to", "2100-01-01T00:00:00Z", "--city", text(city)]).contains("nothing was changed"));
+    // Once more, it is that already: no revision that says nothing.
+    let said = run(0, &["revert", "hydrant.3", "--to", first, "--city", text(city)]);
+    assert!(said.contains("nothing was changed"), "{said}");
+    let versions = run(0, &["revert", "hydrant.3", "--city", text(city)]);
+    assert_eq!(versions.lines().count(), 3, "{versions}");
+    // Times are the city's, and are taken as they are shown.
+    assert!(versions.lines().all(|line| line.contains("+08:00")), "{versions}");
+    let at = versions.lines().nth(1).and_then(|line| line.split([' ', ',']).find(|word| word.contains("+08:00"))).unwrap();
+    let said = run(0, &["revert", "hydrant.3", "--to", at, "--city", text(city)]);
+    assert!(said.contains("is again what it was"), "{said}");
+    for when in ["2100-01-01T00:00:00Z", "2100-01-01T00:00", "2100-01-01"] {
+        assert!(run(0, &["revert", "hydrant.3", "--to", when, "--city", text(city)]).contains("nothing was changed"), "{when}");
+    }
+    let said = run(2, &["revert", "hydrant.3", "--to", "0", "--city", text(city)]);
+    assert!(said.contains("hydrant.3 was not there at revision 0"), "{said}");
+    let said = run(2, &["revert", "hydrant.99", "--to", "1", "--city", text(city)]);
+    assert!(said.contains("never had") && !said.contains("class.number"), "{said}");
+    assert!(run(0, &["load", "--list", "--city", text(city)]).lines().all(|line| line.contains("+08:00")));
     for (feature, to) in [("hydrant.99", "1"), ("hydrants.3", "1"), ("hydrant.3", "yesterday"), ("hydrant.3", "999")] {
         run(2, &["revert", feature, "--to", to, "--city", text(city)]);
     }
@@ -114,7 +131,8 @@ fn a_city_is_backed_up_while_it_is_served_and_restored_as_it_was() {
     assert!(!backup.join("admin.key").exists());
     run(2, &["backup", "--city", text(&city), "--to", text(&backup)]);
     run(2, &["restore", text(&backup), "--city", text(&city)]);
-    run(0, &["restore", text(&backup), "--city", text(&restored)]);
+    let said = run(0, &["restore", text(&backup), "--city", text(&restored)]);
+    assert!(said.contains("+08:00"), "{said}");
     assert!(run(0, &["verify", "--city", text(&restored)]).contains("is sound"));
     let again = Server::start(&restored, &[]);
     let client = again.client();
@@ -165,4 +183,105 @@ fn the_doctor_names_what_is_wrong_and_adopts_a_replaced_table() {
     assert_eq!(hydrants(city), 1);
     let listing = Command::new("ogrinfo").args(["-q", text(&gpkg)]).output().unwrap();
     assert!(String::from_utf8_lossy(&listing.stdout).contains("hydrant (3D Point)"), "{listing:?}");
+}
+
+/// What has no meaning where it is said is refused, not passed over.
+#[test]
+fn an_option_that_would_do_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path();
+    make_city(city, 2, 0);
+    let file = folder.path().join("h.geojson");
+    std::fs::write(&file, "{}").unwrap();
+    for (args, wanted) in [
+        (&["load", text(&file), "--keep-later"][..], "--keep-later"),
+        (&["load", text(&file), "--to", "x.gpkg"], "--to"),
+        (&["load", text(&file), "--overwrite"], "--overwrite"),
+        (&["load", "--list", "--replace"], "--replace"),
+        (&["load", "--undo", "1", "--replace"], "--replace"),
+        (&["load", "--undo", "1", "--class", "hydrant"], "--class"),
+        (&["load", "--changes", "1", "--to", "x.gpkg", "--source", "a"], "--source"),
+        (&["load", text(&file), "--accept-shift", "nan"], "“nan” is no number of metres"),
+        (&["load", text(&file), "--accept-shift", "-1"], "--accept-shift"),
+        (&["load", text(&file), "--source", " "], "at least one letter"),
+        (&["load", text(&file), "--name", "elsewhere"], "--name"),
+        (&["load", text(&file), "--division", "110000"], "city.toml"),
+        (&["load", text(&file), "--origin", "1,2"], "city.toml"),
+    ] {
+        let mut all = args.to_vec();
+        all.extend(["--city", text(city)]);
+        let said = run(2, &all);
+        assert!(said.contains(wanted), "{args:?}: {said}");
+    }
+    // The command that made the city may be given again: then it is about the file.
+    let said = run(2, &["load", text(&file), "--name", "测试市", "--origin", "116,30", "--city", text(city)]);
+    assert!(!said.contains("city.toml"), "{said}");
+    let said = run_in("zh_CN.UTF-8", 2, &["load", text(&file), "--accept-shift", "nan", "--city", text(city)]);
+    assert!(said.contains("不是大于零的米数"), "{said}");
+}
+
+#[test]
+fn what_keeps_a_city_from_being_opened_is_said_with_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path();
+    make_city(city, 2, 0);
+    let toml = std::fs::read(city.join("city.toml")).unwrap();
+    std::fs::remove_file(city.join("city.toml")).unwrap();
+    let said = run(2, &["doctor", "--city", text(city)]);
+    assert!(said.contains("city.toml is missing; restore it") && !said.contains("os error"), "{said}");
+    let said = run_in("zh_CN.UTF-8", 2, &["load", "--list", "--city", text(city)]);
+    assert_eq!(said.matches("没有这个文件").count(), 1, "{said}");
+    std::fs::write(city.join("city.toml"), toml).unwrap();
+    // A store of a newer program.
+    sqlite(city, "UPDATE ct_head SET format=99");
+    for command in ["verify", "doctor"] {
+        let said = run(2, &[command, "--city", text(city)]);
+        assert!(said.contains("newer CityTwin") && !said.contains("damaged"), "{command}: {said}");
+    }
+}
+
+/// By another program than ours.
+fn sqlite(city: &Path, sql: &str) {
+    let script = "import sqlite3,sys\ndb=sqlite3.connect(sys.argv[1]); db.executescript(sys.argv[2]); db.commit()";
+    let told = Command::new("python3").args(["-c", script]).arg(city.join("city.gpkg")).arg(sql).output().expect("python3 runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+}
+
+#[test]
+fn a_table_that_another_program_has_added_is_named_and_taken_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path();
+    make_city(city, 2, 0);
+    sqlite(
+        city,
+        "CREATE TABLE my_trees(fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom POINT, species TEXT);
+         INSERT INTO gpkg_contents(table_name, data_type, identifier, srs_id) VALUES('my_trees', 'features', 'my_trees', 4490);
+         INSERT INTO gpkg_geometry_columns VALUES('my_trees', 'geom', 'POINT', 4490, 0, 0);",
+    );
+    let said = run(2, &["doctor", "--city", text(city)]);
+    assert!(said.contains("--adopt my_trees"), "{said}");
+    let said = run(0, &["doctor", "--adopt", "my_trees", "--city", text(city)]);
+    assert!(said.contains("took table my_trees in"), "{said}");
+    assert!(run(0, &["doctor", "--city", text(city)]).contains("all is well"));
+}
+
+/// An edit session elsewhere is waited for, also by what only reads.
+#[test]
+fn a_lock_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path();
+    make_city(city, 2, 0);
+    load(city, 1, 100);
+    for args in [&["load", "--list"][..], &["revert", "hydrant.3", "--to", "2"], &["doctor"]] {
+        let script = "import sqlite3,sys,time\ndb=sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN IMMEDIATE')
+print('held', flush=True); time.sleep(7); db.execute('ROLLBACK')";
+        let mut other =
+            Command::new("python3").args(["-c", script]).arg(city.join("city.gpkg")).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(other.stdout.take().unwrap()), &mut String::new()).unwrap();
+        let mut all = args.to_vec();
+        all.extend(["--city", text(city)]);
+        let said = run(0, &all);
+        assert!(said.contains("python3") && said.contains("waited"), "{args:?}: {said}");
+        assert!(other.wait().unwrap().success());
+    }
 }

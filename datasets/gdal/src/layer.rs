@@ -36,7 +36,22 @@ impl Layer {
     }
 
     pub fn summary(&self) -> LayerSummary {
-        LayerSummary { name: self.name(), features: self.announced(), has_geometry: self.geometry_type() != Type::wkbNone }
+        LayerSummary {
+            name: self.name(),
+            features: self.announced(),
+            has_geometry: self.geometry_type() != Type::wkbNone,
+            collection: self.collection(),
+        }
+    }
+
+    /// As an export of ours marks it.
+    fn collection(&self) -> Option<String> {
+        // SAFETY: a live layer; the text belongs to it.
+        let text = unsafe {
+            let text = gdal_sys::GDALGetMetadataItem(self.handle.cast(), c"CITYTWIN_COLLECTION".as_ptr(), ptr::null());
+            (!text.is_null()).then(|| CStr::from_ptr(text))
+        }?;
+        Some(text.to_string_lossy().into_owned())
     }
 
     /// WKT of the layer's own system; `None` where it has none worth the name.

@@ -43,7 +43,7 @@ pub fn is_one(path: &Path) -> io::Result<bool> {
 
 pub fn read(path: &Path, options: &ReadOptions, remarks: &[Note], pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<bool> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    pipe.hello(&hello(FORMAT.into(), vec![LayerSummary { name: name.clone(), features: None, has_geometry: true }]))?;
+    pipe.hello(&hello(FORMAT.into(), vec![LayerSummary { name: name.clone(), features: None, has_geometry: true, collection: None }]))?;
     remarks.iter().try_for_each(|remark| pipe.note(remark))?;
     pipe.flush()?;
     let wanted = if options.ask {

@@ -40,8 +40,8 @@ pub async fn style(State(app): State<App>, Path(name): Path<String>, headers: He
         "minzoom": 0,
         "maxzoom": super::tiles::MAX_DATA_ZOOM,
     });
-    if config.simulated {
-        source["attribution"] = "模拟数据 simulated data".into();
+    if let Some(attribution) = attribution(&app).await? {
+        source["attribution"] = attribution.into();
     }
     let style = object!({
         "version": 8,
@@ -55,6 +55,25 @@ pub async fn style(State(app): State<App>, Path(name): Path<String>, headers: He
     let body = serde_json::to_vec(&style).map_err(ApiError::internal)?;
     let tag = Etag::of_bytes(&app.city_tag, &body);
     Ok(tag.unchanged(&headers).unwrap_or_else(|| tag.on(bytes(JSON, body))))
+}
+
+/// Whom a map has to name: the sources' credits, and that the city is made up. Maps take it for HTML, so that texts which
+/// came with files are escaped.
+pub(super) async fn attribution(app: &App) -> ApiResult<Option<String>> {
+    let store = app.store.clone();
+    let sources = app.compute.run(move || store.sources()).await?.map_err(ApiError::internal)?;
+    let mut parts: Vec<String> = if app.store.config().simulated { vec!["模拟数据 simulated data".to_owned()] } else { Vec::new() };
+    for stated in sources.iter().filter_map(crate::export::credits::stated).map(|text| escaped(&text)) {
+        // Two loads of one publisher name it once.
+        if !parts.contains(&stated) {
+            parts.push(stated);
+        }
+    }
+    Ok((!parts.is_empty()).then(|| parts.join(" | ")))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// From the ground up: areas, then lines from wide to thin, buildings, then points.

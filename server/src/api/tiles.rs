@@ -89,8 +89,8 @@ pub async fn tilejson(State(app): State<App>, Path(layers): Path<String>, header
     if let Some(b) = view.city.bounds() {
         tilejson["bounds"] = object!([b.west, b.south, b.east, b.north]);
     }
-    if config.simulated {
-        tilejson["attribution"] = "模拟数据 simulated data".into();
+    if let Some(attribution) = super::style::attribution(&app).await? {
+        tilejson["attribution"] = attribution.into();
     }
     json(&tilejson)
 }

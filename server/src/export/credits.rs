@@ -43,7 +43,7 @@ impl Credits {
 
     /// The side file: the city, its revision, every source, in both languages.
     pub fn text(&self) -> String {
-        let mut text = format!("{}, 版本 / revision {}\n", self.city, self.revision);
+        let mut text = format!("{}, 修订 / revision {}\n", self.city, self.revision);
         if self.simulated {
             text.push_str("模拟数据 / simulated data\n");
         }
@@ -75,7 +75,8 @@ impl Credits {
     }
 }
 
-fn stated(source: &Source) -> Option<String> {
+/// What is known of whom to credit, and under which licence.
+pub fn stated(source: &Source) -> Option<String> {
     match (&source.credit, &source.licence) {
         (Some(credit), Some(licence)) => Some(format!("{credit} ({licence})")),
         (Some(one), None) | (None, Some(one)) => Some(one.clone()),

@@ -82,10 +82,10 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let said = text.to_ascii_lowercase();
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == said || format.endings().contains(&said.as_str()))
-            .ok_or_else(|| format!("{text:?} is none of {}", Self::ALL.map(Self::name).join(", ")))
+        Self::ALL.into_iter().find(|format| format.name() == said || format.endings().contains(&said.as_str())).ok_or_else(|| {
+            let formats = Self::ALL.map(Self::name).join(", ");
+            citytwin_assets::say(crate::cli::lang(), "cli.no_format", &[("given", &text), ("formats", &formats)])
+        })
     }
 }
 

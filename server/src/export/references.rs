@@ -57,6 +57,8 @@ impl<'s> References<'s> {
         let class = self.classes.get(&id.class)?;
         match self.source.feature(id) {
             Ok(feature) => feature?.text(class, "code").filter(|code| !code.is_empty()).map(str::to_owned),
+            // It cannot be known what that one was called then; it is counted among those without a code.
+            Err(StoreError::HistoryLost { .. }) => None,
             Err(error) => {
                 self.failed.get_or_insert(error);
                 None

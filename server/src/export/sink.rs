@@ -11,7 +11,7 @@ use citytwin_datasets::helper::{Helper, HelperError};
 use citytwin_datasets::points::System;
 use citytwin_datasets::write::{Sink as HelperSink, Target};
 use citytwin_datasets::{pipe, pipe::FieldType};
-use citytwin_model::class::Label;
+use citytwin_model::class::{FIRST_OWN_CLASS, Label};
 use citytwin_model::{Attribute, AttributeType, Class, GeometryKind};
 use citytwin_store::gpkg::{Heights, LayerNo, Srs, Writer};
 use serde_json::Value as Json;
@@ -138,6 +138,9 @@ impl Sink {
         }
         if !head.credit.is_empty() {
             writer.credit(Some(no), &head.credit)?;
+        }
+        if table.class.no >= FIRST_OWN_CLASS {
+            writer.mark_collection(no)?;
         }
         *layer = Some(no);
         Ok(())

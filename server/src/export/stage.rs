@@ -3,6 +3,7 @@
 //! Nothing stands under its own name before everything is written and on disk. An export that is stopped takes the
 //! folder away; one that was killed leaves it to the next one to the same target.
 
+use crate::target::{Unplaced, is_free};
 use anyhow::Context;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,17 +16,6 @@ pub struct Stage {
     home: PathBuf,
     /// Held as long as the folder is ours.
     lock: Option<File>,
-}
-
-/// Why files cannot stand where they are wanted; said in the operator's words by whoever catches it.
-#[derive(Debug, thiserror::Error)]
-pub enum Unplaced {
-    #[error("another export is writing {}", .0.display())]
-    InUse(PathBuf),
-    #[error("{} is there already", .0.display())]
-    There(PathBuf),
-    #[error("there is no folder {}", .0.display())]
-    NoFolder(PathBuf),
 }
 
 impl Stage {
@@ -55,9 +45,9 @@ impl Stage {
         self.dir.join(name)
     }
 
-    /// A file that stands already where one of this name would go.
-    pub fn taken(&self, name: &str) -> Option<PathBuf> {
-        Some(self.home.join(name)).filter(|path| path.symlink_metadata().is_ok())
+    /// Whether a file of this name may go where it is wanted. A folder that is still to be made takes every name.
+    pub fn allows(&self, name: &str, overwrite: bool) -> Result<(), Unplaced> {
+        if self.home.symlink_metadata().is_ok() { is_free(&self.home.join(name), overwrite) } else { Ok(()) }
     }
 
     fn entries(&self) -> anyhow::Result<Vec<PathBuf>> {
@@ -86,13 +76,13 @@ impl Stage {
             self.lock = None;
         } else {
             let names: Vec<String> = entries.iter().filter_map(|entry| Some(entry.file_name()?.to_string_lossy().into_owned())).collect();
-            if let Some(there) = names.iter().find_map(|name| self.taken(name)).filter(|_| !overwrite) {
-                return Err(Unplaced::There(there).into());
-            }
-            for name in obsolete.iter().filter(|name| !names.contains(name)) {
-                if let Some(old) = self.taken(name) {
-                    fs::remove_file(&old).with_context(|| old.display().to_string())?;
-                }
+            // All are asked about before the first one is touched.
+            names.iter().try_for_each(|name| self.allows(name, overwrite))?;
+            let old = obsolete.iter().filter(|name| !names.contains(name)).map(|name| self.home.join(name));
+            let old: Vec<PathBuf> = old.filter(|path| path.symlink_metadata().is_ok()).collect();
+            old.iter().try_for_each(|path| is_free(path, overwrite))?;
+            for old in old {
+                fs::remove_file(&old).with_context(|| old.display().to_string())?;
             }
             for (entry, name) in entries.iter().zip(&names) {
                 let to = self.home.join(name);
@@ -155,7 +145,7 @@ mod tests {
         let target = folder.path().join("out");
         for (name, overwrite) in [("a.fgb", false), ("b.fgb", false), ("a.fgb", true)] {
             let stage = Stage::at(&target, true).unwrap();
-            assert_eq!(stage.taken(name).is_some(), overwrite);
+            assert_eq!(stage.allows(name, false).is_err(), overwrite);
             fs::write(stage.path(name), "x").unwrap();
             stage.publish(overwrite, &["b.fgb".to_owned()][..usize::from(overwrite)]).unwrap();
         }

@@ -1,10 +1,9 @@
-//! Back into the system that the data came in; and the times of `--as-of`.
+//! Back into the system that the data came in.
 
 use super::survey::Survey;
 use anyhow::bail;
 use citytwin_assets::{Lang, say};
-use citytwin_datasets::convert::convert;
-use citytwin_model::{AttributeType, ClassNo, Timestamp, Value};
+use citytwin_model::ClassNo;
 use citytwin_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,27 +37,5 @@ pub fn of_sources<'s>(store: &Store, surveys: impl Iterator<Item = (ClassNo, &'s
     match systems.len() {
         1 if !systems.contains_key("") => Ok(systems.into_keys().next().expect("one")),
         _ => bail!(say(lang, "export.several_systems", &[("there", &described())])),
-    }
-}
-
-/// A time without an offset is the city's own; a day alone is its beginning.
-pub fn instant(text: &str, zone_minutes: i32) -> Option<Timestamp> {
-    // Seconds may be left out.
-    let full = if text.len() == 16 { format!("{text}:00") } else { text.to_owned() };
-    let value = convert(&Value::Text(full), &AttributeType::Time, zone_minutes).ok()?;
-    value.as_text()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_the_citys_unless_they_say_otherwise() {
-        let at = |text: &str| instant(text, 480).map(|at| at.to_string());
-        assert_eq!(at("2026-11-17T18:00").as_deref(), Some("2026-11-17T10:00:00.000Z"));
-        assert_eq!(at("2026-11-17T18:00:00Z").as_deref(), Some("2026-11-17T18:00:00.000Z"));
-        assert_eq!(at("2026-11-17").as_deref(), Some("2026-11-16T16:00:00.000Z"));
-        assert_eq!(at("last Tuesday"), None);
     }
 }

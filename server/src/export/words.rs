@@ -1,7 +1,7 @@
 //! Sentences for what the helper reports while something is written.
 
 use super::sink::Failed;
-use super::stage::Unplaced;
+use crate::target::Unplaced;
 use citytwin_assets::{Lang, say};
 use citytwin_datasets::HelperError;
 use citytwin_datasets::pipe::CrsWay;
@@ -11,12 +11,7 @@ use citytwin_model::class::Label;
 /// An error in the operator's words.
 pub fn said(lang: Lang, error: anyhow::Error) -> anyhow::Error {
     if let Some(unplaced) = error.downcast_ref::<Unplaced>() {
-        let (key, path) = match unplaced {
-            Unplaced::InUse(path) => ("export.in_use", path),
-            Unplaced::There(path) => ("export.there", path),
-            Unplaced::NoFolder(path) => ("export.no_folder", path),
-        };
-        return anyhow::Error::msg(say(lang, key, &[("file", &path.display())]));
+        return anyhow::Error::msg(unplaced.said(lang));
     }
     let text = match error.downcast_ref::<Failed>().map(|failed| &failed.0).or_else(|| error.downcast_ref::<HelperError>()) {
         None => return error,
@@ -45,7 +40,11 @@ pub fn system(lang: Lang, system: &System) -> String {
     let crs = &system.used.source;
     match &system.used.way {
         CrsWay::Same => say(lang, "export.crs_same", &[("crs", crs)]),
-        CrsWay::Unprojected { operation } => say(lang, "export.crs_projected", &[("crs", crs), ("operation", operation)]),
+        CrsWay::Unprojected { operation } => {
+            // Its name is that of the way in; this is the way out.
+            let operation = operation.strip_prefix("Inverse of ").unwrap_or(operation);
+            say(lang, "export.crs_projected", &[("crs", crs), ("operation", &operation)])
+        }
         CrsWay::Transformed { operation, accuracy_m } => {
             let accuracy = accuracy_m.map_or_else(|| "?".to_owned(), |a| a.to_string());
             say(lang, "export.crs_transformed", &[("crs", crs), ("operation", operation), ("accuracy", &accuracy)])

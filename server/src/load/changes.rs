@@ -1,12 +1,13 @@
 //! What a load changed, as layers that a GIS opens: per class one as it is after the load, and one as it was before.
 
-use super::progress::tell;
+use super::interrupt::Interrupt;
+use super::progress::{Progress, tell};
 use crate::cli::Outcome;
+use crate::target;
 use anyhow::bail;
 use citytwin_assets::{Lang, say};
 use citytwin_model::class::Label;
 use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Feature, FeatureId, Value};
-use citytwin_store::Store;
 use citytwin_store::gpkg::{Heights, LayerNo, Writer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,20 +16,26 @@ use std::sync::Arc;
 /// Columns that say what happened, before those of the class.
 const ABOUT: [&str; 3] = ["ct_op", "ct_feature", "ct_changed"];
 
-pub(super) fn write(city: &Path, id: i64, to: &Path, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = Store::open(city, &crate::classes::catalogue_of(city)?.classes)?;
-    if !store.loads()?.iter().any(|load| load.id == id) {
-        bail!(say(lang, "load.changes_none", &[("id", &id)]));
-    }
+pub(super) fn write(city: &Path, id: i64, to: &Path, overwrite: bool, lang: Lang) -> anyhow::Result<Outcome> {
+    target::is_free(to, overwrite).map_err(|unplaced| anyhow::Error::msg(unplaced.said(lang)))?;
+    let store = crate::classes::open(city, lang)?;
+    let interrupt = Interrupt::listen();
+    let mut progress = Progress::of(lang, "export.progress");
+    progress.layer(&to.file_name().unwrap_or_default().to_string_lossy(), None);
     let classes: BTreeMap<ClassNo, Arc<Class>> = store.classes().into_iter().map(|class| (class.no, class)).collect();
     let mut layers = Layers { writer: None, to: to.to_owned(), classes, of: BTreeMap::new() };
     let mut result = Ok(());
     store.load_changes(id, &mut |change| {
-        if result.is_ok() {
-            result = layers.add(change.id, change.before.as_ref(), change.after.as_ref());
-        }
+        progress.step();
+        result = layers.add(change.id, change.before.as_ref(), change.after.as_ref());
+        result.is_ok() && !interrupt.asked()
     })?;
+    drop(progress);
     result?;
+    // What was not finished goes with its writer.
+    if interrupt.asked() {
+        bail!(say(lang, "export.interrupted", &[]));
+    }
     let Some(writer) = layers.writer.take() else {
         tell(&say(lang, "load.changes_empty", &[("id", &id)]));
         return Ok(Outcome::Done);
@@ -89,17 +96,6 @@ impl Layers {
             writer.add(no, feature.geometry.as_ref(), &attributes)?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Layers {
-    /// What was not finished is taken away again.
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            let mut part = std::mem::take(&mut self.to).into_os_string();
-            part.push(".part");
-            let _ = std::fs::remove_file(part);
-        }
     }
 }
 

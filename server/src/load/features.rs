@@ -7,7 +7,7 @@ use super::plan::{Fits, Plan, plan};
 use super::progress::{Progress, tell};
 use super::refused::Refusals;
 use super::{Task, hash, words};
-use crate::cli::Outcome;
+use crate::cli::{Outcome, operator};
 use anyhow::bail;
 use citytwin_assets::Lang;
 use citytwin_datasets::pipe::{CrsUse, CrsWay, Event, LayerHeader, Problem, RawFeature};
@@ -359,11 +359,11 @@ impl<'s> Session<'_, 's> {
         let info = LoadInfo {
             source: self.source.clone(),
             credit: args.credit.clone(),
-            licence: None,
+            licence: args.licence.clone(),
             crs: crs.map(|used| used.source.clone()),
             file: task.file(),
             sha256: Some(hash::of_file(task.path)?),
-            author: author(),
+            author: operator("load"),
             replace: args.replace,
         };
         let mut load = patiently(task.lang, store.dir(), || store.begin_load(info.clone()))?;
@@ -551,9 +551,4 @@ fn by_layer(task: &Task, store: Option<&Store>, counts: &BTreeMap<ClassNo, Count
         ];
         tell(&task.say("load.summary_class", &values));
     }
-}
-
-/// Who loads: the operating system's name of the operator.
-pub(super) fn author() -> String {
-    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "load".to_owned())
 }

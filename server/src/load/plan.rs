@@ -65,9 +65,11 @@ pub(super) fn plan(task: &Task, hello: &Hello, city: &City) -> anyhow::Result<Pl
     }
     let mut plan = Plan { layers: Vec::new(), unmatched: Vec::new(), forced: false };
     for (i, name) in chosen {
-        match class_of_layer(&name, classes) {
-            Some(class) => plan.layers.push((i, name, Target::Class(class.clone()))),
-            None => plan.unmatched.push(name),
+        match (class_of_layer(&name, classes), &hello.layers[i].collection) {
+            (Some(class), _) => plan.layers.push((i, name, Target::Class(class.clone()))),
+            // An export of ours says of a collection of a city's own that it is one.
+            (None, Some(collection)) => plan.layers.push((i, name, Target::Own(collection.clone()))),
+            (None, None) => plan.unmatched.push(name),
         }
     }
     Ok(plan)

@@ -1,21 +1,23 @@
 //! `citytwin load --undo`: a load is taken back as one.
 
-use super::features::author;
 use super::patience::Teller;
 use super::progress::tell;
-use crate::cli::Outcome;
+use crate::cli::{Outcome, operator};
+use crate::ticker::Ticker;
 use crate::{classes, store_words};
 use citytwin_assets::{Lang, say};
-use citytwin_store::{Store, StoreError};
+use citytwin_store::StoreError;
 use std::path::Path;
 
 pub(super) fn run(city: &Path, load: i64, keep_later: bool, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = Store::open(city, &classes::catalogue_of(city)?.classes)?;
+    let store = classes::open(city, lang)?;
     let mut teller = Teller::new(lang, city);
-    let undone = store.undo_load(load, keep_later, &author(), move |waited| {
+    let working = Ticker::start(lang);
+    let undone = store.undo_load(load, keep_later, &operator("load"), move |waited| {
         teller.waited(waited);
         true
     });
+    drop(working);
     match undone {
         Ok(undone) => {
             let revisions = undone.revisions.map_or_else(|| "–".to_owned(), |(first, last)| format!("{first}–{last}"));

@@ -1,6 +1,8 @@
 //! Styles, overlays and computed collections.
 
 use super::Desk;
+use citytwin_catalogue::Catalogue;
+use citytwin_store::{LoadInfo, Store};
 use insta::assert_json_snapshot;
 use serde_json::{Value as Json, json};
 
@@ -31,6 +33,23 @@ async fn a_style_is_known_by_all_that_it_says() {
     // Another word in it, here the address of the tiles, is another style.
     let elsewhere = desk.get_with("/styles/citytwin", &[("if-none-match", &tag), ("host", "127.0.0.1:8080")]).await;
     assert!(elsewhere.status == 200 && elsewhere.text().contains("http://127.0.0.1:8080/xyz/"), "{}", elsewhere.status);
+}
+
+/// Maps take an attribution for HTML: what came with a file stands in it as text.
+#[tokio::test]
+async fn a_map_names_whom_its_data_are_to_be_credited_to() {
+    let city = tempfile::tempdir().unwrap();
+    super::make_city(city.path());
+    let store = Store::open(city.path(), &Catalogue::builtin().classes).unwrap();
+    for (source, credit) in [("osm", "© OpenStreetMap <contributors>"), ("osm/roads", "© OpenStreetMap <contributors>")] {
+        let info = LoadInfo { source: source.into(), credit: Some(credit.into()), licence: Some("ODbL 1.0".into()), ..LoadInfo::default() };
+        store.begin_load(info).unwrap().finish().unwrap();
+    }
+    drop(store);
+    let desk = Desk::rest_in(city).await;
+    let wanted = json!("模拟数据 simulated data | © OpenStreetMap &lt;contributors&gt; (ODbL 1.0)");
+    assert_eq!(desk.get("/xyz/all.json").await.json()["attribution"], wanted);
+    assert_eq!(desk.get("/styles/citytwin").await.json()["sources"]["city"]["attribution"], wanted);
 }
 
 #[tokio::test]

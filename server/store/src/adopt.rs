@@ -8,9 +8,11 @@ use crate::error::{Result, StoreError};
 use crate::fids::Fids;
 use crate::gpkg::{blob, quoted};
 use crate::outside;
+use crate::own;
 use crate::read::LOST;
 use crate::schema::{self, Table, geometry_blob};
 use crate::store::{Store, begin_write};
+use crate::stranger;
 use crate::write::{note_revision, sealed};
 use citytwin_model::{Fid, Revision};
 use rusqlite::types::Value as Sql;
@@ -37,7 +39,8 @@ pub struct Adopted {
 const THEIRS: &str = "ct_adopted";
 
 impl Store {
-    /// Adopts a table that was replaced from outside, as one revision.
+    /// Adopts a table that was replaced from outside, as one revision; or one that was added from outside, as a collection of
+    /// the city's own.
     pub fn adopt(&self, name: &str, author: &str) -> Result<Adopted> {
         let mut conn = self.writer();
         // A rename is not to look into everybody's views and triggers: some are broken just now.
@@ -45,11 +48,22 @@ impl Store {
         let adopted = (|| {
             let tx = begin_write(&mut conn)?;
             let class = self.known_classes(&tx)?.into_iter().find(|class| class.id == name);
-            let Some(class) = class.filter(|class| !schema::is_whole(&tx, class).unwrap_or(true)) else {
-                return Err(StoreError::NotEstranged(name.to_owned()));
+            let class = class.filter(|class| !schema::is_whole(&tx, class).unwrap_or(true));
+            let is_new = class.is_none();
+            let class = match class {
+                Some(class) => class,
+                None if stranger::list(&tx)?.iter().any(|stranger| stranger == name) => {
+                    let schema = stranger::schema_of(&tx, name)?;
+                    let class = own::new_class(&tx, name, &schema)?;
+                    tx.execute("INSERT INTO ct_class(no, tbl, entry) VALUES(?1, ?2, ?3)", (class.no.0, name, own::entry_text(&schema)))?;
+                    schema::list_as_ours(&tx, &format!("h_{name}"))?;
+                    schema::list_as_ours(&tx, &format!("ct_old_{name}"))?;
+                    Arc::new(class)
+                }
+                None => return Err(StoreError::NotEstranged(name.to_owned())),
             };
             outside::seal(&tx)?;
-            let adopted = adopt(&tx, &Arc::new(Table::new(class)), author)?;
+            let adopted = adopt(&tx, &Arc::new(Table::new(class)), author, is_new)?;
             tx.commit()?;
             Ok(adopted)
         })();
@@ -59,7 +73,7 @@ impl Store {
     }
 }
 
-fn adopt(conn: &Connection, table: &Table, author: &str) -> Result<Adopted> {
+fn adopt(conn: &Connection, table: &Table, author: &str, is_new: bool) -> Result<Adopted> {
     let (class, no) = (&table.class, table.no().0);
     let theirs = Theirs::set_apart(conn, table)?;
     schema::create_table(conn, table)?;
@@ -94,7 +108,11 @@ fn adopt(conn: &Connection, table: &Table, author: &str) -> Result<Adopted> {
 
     let rev = sealed(conn)? + 1;
     for (from, to, is_there) in runs(&known, &there) {
-        let op = if is_there { "u" } else { LOST };
+        let op = match (is_there, is_new) {
+            (true, true) => "i",
+            (true, false) => "u",
+            (false, _) => LOST,
+        };
         conn.prepare_cached("INSERT INTO ct_change(rev, class, fid, fid_to, op) VALUES(?1, ?2, ?3, ?4, ?5)")?
             .execute((rev, no, from, to, op))?;
         if !is_there {
@@ -108,7 +126,8 @@ fn adopt(conn: &Connection, table: &Table, author: &str) -> Result<Adopted> {
         )?
         .execute((no, fid, rev))?;
     }
-    conn.execute("UPDATE ct_class SET whole_from=?2, aside=NULL WHERE no=?1", (no, rev))?;
+    // Before it was added there was nothing to lose.
+    conn.execute("UPDATE ct_class SET whole_from=?2, aside=NULL WHERE no=?1", (no, (!is_new).then_some(rev)))?;
     adopted.revision = note_revision(conn, Some(author), "adopted", None)?;
     Ok(adopted)
 }

@@ -78,6 +78,8 @@ impl Backup {
             backup.file(name)?;
         }
         backup.folder("terrain")?;
+        // Records that wait for their correction stand nowhere else.
+        backup.folder("refused")?;
         Ok(backup)
     }
 
@@ -87,7 +89,17 @@ impl Backup {
         if !from.exists() {
             return Ok(false);
         }
-        copy_database(&from, &self.part.join(name))?;
+        let copy = self.part.join(name);
+        copy_database(&from, &copy)?;
+        // A copy of damage would be found when it is needed.
+        let told = match read_only(&copy).and_then(|conn| Ok(conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?)) {
+            Ok(told) => told,
+            Err(StoreError::Sqlite(e)) => e.to_string(),
+            Err(e) => return Err(e),
+        };
+        if told != "ok" {
+            return Err(StoreError::Damaged { path: from, detail: told });
+        }
         self.list(name)?;
         Ok(true)
     }

@@ -48,6 +48,8 @@ pub enum StoreError {
     NoBackup { dir: PathBuf },
     #[error("the backup {} is damaged: {detail}; use another", dir.display())]
     BadBackup { dir: PathBuf, detail: String },
+    #[error("{} is damaged: {detail}; no backup was made of it: restore an earlier one", path.display())]
+    Damaged { path: PathBuf, detail: String },
     #[error("{0} is no table that another program has replaced; there is nothing to adopt")]
     NotEstranged(String),
     #[error("table {table} cannot be adopted: {why}")]
@@ -132,6 +134,8 @@ pub enum NotOurs {
 pub enum BadName {
     #[error("the catalogue or the store uses it already")]
     Taken,
+    #[error("another program has made a table of that name; take it into the city with citytwin doctor --adopt")]
+    Stranger,
     #[error("it exists with another kind of geometry")]
     OtherGeometry,
     #[error("its entry in the store is damaged; restore it from a backup")]

@@ -24,6 +24,7 @@ mod references;
 mod row;
 mod schema;
 mod store;
+mod stranger;
 mod terrain;
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,7 @@
 use crate::error::{BadName, Result, StoreError};
 use crate::schema;
 use crate::store::{Store, begin_write};
+use crate::stranger;
 use citytwin_model::class::{Form, Label, Symbol};
 use citytwin_model::{Attribute, AttributeType, Class, ClassNo, Domain, GeometryKind, Kept};
 use rusqlite::Connection;
@@ -62,10 +63,10 @@ impl Store {
             None => {
                 let taken = tx.prepare("SELECT 1 FROM sqlite_master WHERE lower(name)=lower(?1)")?.exists([name])?;
                 if taken {
-                    return Err(StoreError::CollectionName(name.into(), BadName::Taken));
+                    let stranger = stranger::list(&tx)?.iter().any(|other| other.eq_ignore_ascii_case(name));
+                    return Err(StoreError::CollectionName(name.into(), if stranger { BadName::Stranger } else { BadName::Taken }));
                 }
-                let no: u16 = tx.query_row("SELECT max(coalesce(max(no), 0) + 1, ?1) FROM ct_class", [FIRST_NO], |row| row.get(0))?;
-                let class = Arc::new(class_of(ClassNo(no), name, wanted));
+                let class = Arc::new(new_class(&tx, name, wanted)?);
                 schema::create_class(&tx, &class, Some(&entry_text(wanted)))?;
                 class
             }
@@ -92,6 +93,14 @@ impl Store {
         self.reload_tables(&conn)?;
         Ok(class)
     }
+}
+
+/// The class that a new collection is, with the next number. Nothing is written.
+pub(crate) fn new_class(conn: &Connection, name: &str, wanted: &CollectionSchema) -> Result<Class> {
+    check_name(name)?;
+    check_fields(wanted)?;
+    let no: u16 = conn.query_row("SELECT max(coalesce(max(no), 0) + 1, ?1) FROM ct_class", [FIRST_NO], |row| row.get(0))?;
+    Ok(class_of(ClassNo(no), name, wanted))
 }
 
 /// The city's own classes.
@@ -139,7 +148,7 @@ fn check_fields(wanted: &CollectionSchema) -> Result<()> {
     Ok(())
 }
 
-fn entry_text(schema: &CollectionSchema) -> String {
+pub(crate) fn entry_text(schema: &CollectionSchema) -> String {
     serde_json::to_string(schema).expect("plain words and enums become JSON")
 }
 

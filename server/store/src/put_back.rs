@@ -27,6 +27,7 @@ impl Store {
         let written = match version_at(&tx, table, id.fid, revision)? {
             Lived::Never => return Err(StoreError::NoSuchVersion { id, revision }),
             Lived::StillDoes => head,
+            Lived::From(version) if is_as_then(&tx, table, id.fid, version)? => head,
             Lived::From(version) => {
                 bring_to(&tx, table, id.fid, Some(version))?;
                 note_revision(&tx, Some(author), source, None)?
@@ -51,6 +52,14 @@ fn version_at(conn: &Connection, table: &Table, fid: Fid, revision: Revision) ->
     }
     let now = conn.prepare_cached("SELECT 1 FROM ct_row WHERE class=?1 AND fid=?2 AND rev<=?3")?.exists((table.no().0, fid, revision))?;
     Ok(if now { Lived::StillDoes } else { Lived::Never })
+}
+
+/// Whether a row says what it said then, though it was otherwise in between.
+fn is_as_then(conn: &Connection, table: &Table, fid: Fid, version: Revision) -> Result<bool> {
+    let same = table.columns.iter().map(|column| format!("t.{column} IS h.{column}")).collect::<Vec<_>>().join(" AND ");
+    let sql =
+        format!("SELECT 1 FROM {} t JOIN {} h ON h.fid=t.fid WHERE t.fid=?1 AND h.ct_from=?2 AND {same}", table.name, table.history());
+    Ok(conn.prepare_cached(&sql)?.exists((fid, version))?)
 }
 
 /// What happened to a feature that was brought to another version.

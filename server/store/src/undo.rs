@@ -98,7 +98,8 @@ impl Store {
     }
 
     /// What a load did, feature by feature, as a layer of before and after. Features that it left as they were are not in it.
-    pub fn load_changes(&self, id: i64, f: &mut dyn FnMut(LoadChange)) -> Result<()> {
+    /// `f` says whether to go on.
+    pub fn load_changes(&self, id: i64, f: &mut dyn FnMut(LoadChange) -> bool) -> Result<()> {
         self.reading_tables(|conn, tables| {
             let known = conn.prepare("SELECT 1 FROM ct_load WHERE id=?1")?.exists([id])?;
             if !known {
@@ -112,11 +113,14 @@ impl Store {
                     let mut own = turns.iter().filter(|rev| trace.own.contains(rev));
                     let Some(&first) = own.next() else { continue };
                     let last = own.next_back().copied().unwrap_or(first);
-                    f(LoadChange {
+                    let go_on = f(LoadChange {
                         id: FeatureId::new(*class, fid),
                         before: feature_at(conn, table, fid, first - 1)?,
                         after: feature_at(conn, table, fid, last)?,
                     });
+                    if !go_on {
+                        return Ok(());
+                    }
                 }
             }
             Ok(())

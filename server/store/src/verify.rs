@@ -3,7 +3,7 @@
 //! The same for a city in use and for a backup, whose files are compared with its manifest too. Nothing is changed.
 
 use crate::backup::{self, MANIFEST_FILE, hash_of, read_manifest, read_only};
-use crate::error::Result;
+use crate::error::{NotOurs, Result, StoreError};
 use crate::gpkg::{literal, quoted, rtree};
 use crate::indexing;
 use crate::schema;
@@ -87,7 +87,14 @@ pub fn verify(dir: &Path) -> Result<Vec<Finding>> {
         let told = look_into(&dir.join(name), name == FILE);
         match told {
             Ok(told) => findings.extend(told),
-            Err(e) => findings.push(Finding::new("damaged", &[("file", name), ("detail", &e)])),
+            Err(StoreError::NotACity { why: NotOurs::Unreadable(detail), .. }) => {
+                findings.push(Finding::new("damaged", &[("file", name), ("detail", &detail)]))
+            }
+            Err(e @ (StoreError::Sqlite(_) | StoreError::NotACity { why: NotOurs::DamagedHead, .. })) => {
+                findings.push(Finding::new("damaged", &[("file", name), ("detail", &e)]))
+            }
+            // A store of a newer program, a file that is no store, a lock, a full disk: nothing that a backup would mend.
+            Err(e) => return Err(e),
         }
     }
     Ok(findings)

@@ -63,6 +63,9 @@ INSERT INTO gpkg_extensions VALUES
 /// What the texts of credits are, for a reader that looks for them.
 const CREDITS_URI: &str = "http://purl.org/dc/terms/rights";
 
+/// What the helper looks for on a layer.
+const COLLECTION_KEY: &str = "CITYTWIN_COLLECTION";
+
 impl Writer {
     /// From here on coordinates are of this system. To be said before the first layer.
     pub fn in_srs(&mut self, srs: &Srs) -> Result<()> {
@@ -90,6 +93,24 @@ impl Writer {
                 (&constraint, value, meaning),
             )?;
         }
+        Ok(())
+    }
+
+    /// Says that a layer is a collection of the city's own, for the load that takes it back. As GDAL's own programs write and
+    /// copy what is said of a layer.
+    pub fn mark_collection(&mut self, layer: LayerNo) -> Result<()> {
+        once(&self.conn, "gpkg_metadata", METADATA)?;
+        let name = &self.layers[layer.0].class.id;
+        // A collection's name is a-z, 0-9 and _.
+        let text =
+            format!("<GDALMultiDomainMetadata><Metadata><MDI key=\"{COLLECTION_KEY}\">{name}</MDI></Metadata></GDALMultiDomainMetadata>");
+        self.conn.execute(
+            "INSERT INTO gpkg_metadata(md_scope, md_standard_uri, mime_type, metadata) VALUES('dataset', 'http://gdal.org', 'text/xml', ?1)",
+            [text],
+        )?;
+        let id = self.conn.last_insert_rowid();
+        self.conn
+            .execute("INSERT INTO gpkg_metadata_reference(reference_scope, table_name, md_file_id) VALUES('table', ?1, ?2)", (name, id))?;
         Ok(())
     }
 

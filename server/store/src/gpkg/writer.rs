@@ -16,11 +16,21 @@ pub struct LayerNo(pub(super) usize);
 pub struct Writer {
     pub(super) conn: Connection,
     path: PathBuf,
-    part: PathBuf,
+    part: Part,
     pub(super) layers: Vec<Layer>,
     blob: Vec<u8>,
     /// Set where coordinates are not the city's degrees.
     pub(super) foreign_srs: Option<i32>,
+}
+
+/// The file while it is not whole. Given up, it goes.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // One that was finished has another name by now.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 pub(super) struct Layer {
@@ -39,7 +49,7 @@ impl Writer {
         if part.exists() {
             std::fs::remove_file(&part).map_err(StoreError::io(&part))?;
         }
-        let conn = Connection::open(&part)?;
+        let (conn, part) = (Connection::open(&part)?, Part(part));
         // Nobody reads the file before it is whole, so nothing has to be rolled back in it.
         conn.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA locking_mode=EXCLUSIVE;")?;
         register_functions(&conn)?;
@@ -150,6 +160,26 @@ impl Writer {
         }
         self.conn.execute_batch("COMMIT")?;
         self.conn.close().map_err(|(_, e)| e)?;
-        crate::files::publish(&self.part, &self.path)
+        crate::files::publish(&self.part.0, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_given_up_leaves_nothing_and_one_that_cannot_get_its_name_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+        let mut writer = Writer::create(&folder.path().join("a.gpkg")).unwrap();
+        writer.layer(&crate::testing::class(80, "hydrant", GeometryKind::Point), false).unwrap();
+        drop(writer);
+        assert!(left().is_empty(), "{:?}", left());
+        std::fs::create_dir(folder.path().join("b.gpkg")).unwrap();
+        Writer::create(&folder.path().join("b.gpkg")).unwrap().finish().unwrap_err();
+        assert_eq!(left(), ["b.gpkg"]);
+        Writer::create(&folder.path().join("c.gpkg")).unwrap().finish().unwrap();
+        assert_eq!(left().len(), 2);
     }
 }

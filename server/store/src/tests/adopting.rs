@@ -105,3 +105,42 @@ fn a_table_that_was_dropped_comes_back_empty() {
     assert_eq!(store.write("planner", "api", &[hydrant("H-2", 1)]).unwrap().ids[0].fid, 2);
     assert_eq!(verify(dir.path()).unwrap(), []);
 }
+
+/// `ogr2ogr -update -nln my_trees city.gpkg trees.shp`: a spatial table that nobody knows.
+#[test]
+fn a_spatial_table_from_outside_is_named_and_taken_in() {
+    let (dir, store) = new_city();
+    store.write("planner", "api", &[hydrant("H-1", 100)]).unwrap();
+    assert!(store.strangers().unwrap().is_empty());
+    let conn = Connection::open(dir.path().join("city.gpkg")).unwrap();
+    conn.execute_batch(
+        "CREATE TABLE my_trees(fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom POINT, species TEXT(80), height REAL);
+         INSERT INTO gpkg_contents(table_name, data_type, identifier, srs_id) VALUES('my_trees', 'features', 'my_trees', 4326);
+         INSERT INTO gpkg_geometry_columns VALUES('my_trees', 'geom', 'POINT', 4326, 0, 0);",
+    )
+    .unwrap();
+    conn.execute("INSERT INTO my_trees(fid, geom, species, height) VALUES(7, ?1, '银杏', 12.5)", [point_blob(116.1, 4326)]).unwrap();
+    // QGIS keeps its styles in a table that is none of places.
+    conn.execute_batch("CREATE TABLE layer_styles(id INTEGER PRIMARY KEY); INSERT INTO gpkg_contents(table_name, data_type, identifier) VALUES('layer_styles', 'attributes', 'layer_styles');").unwrap();
+    drop(conn);
+    assert_eq!(store.strangers().unwrap(), ["my_trees"]);
+    let wanted = crate::CollectionSchema { label: "t".into(), geometry: crate::Kind::Point, attributes: vec![] };
+    assert!(matches!(store.own_collection("my_trees", &wanted), Err(StoreError::CollectionName(_, crate::BadName::Stranger))));
+    assert!(matches!(store.adopt("layer_styles", "gis"), Err(StoreError::NotEstranged(_))));
+
+    let adopted = store.adopt("my_trees", "gis").unwrap();
+    assert_eq!((adopted.features, adopted.lost, adopted.renumbered), (1, 0, 0));
+    assert!(store.strangers().unwrap().is_empty());
+    let class = store.classes().into_iter().find(|class| class.id == "my_trees").unwrap();
+    let tree = store.feature(FeatureId::new(class.no, 7)).unwrap().unwrap();
+    assert_eq!(tree.attributes, ["银杏".into(), Value::Real(12.5)]);
+    assert_eq!(tree.geometry.unwrap().bounds().west, 116.1);
+    // Nothing of it is lost: before, it was not there.
+    let mut then = 0;
+    store.read_class_as_of(class.no, AsOf::Revision(1), &mut |_| then += 1).unwrap();
+    assert_eq!(then, 0);
+    assert!(store.delta_since(1, 100).unwrap().changes.changes.iter().any(|c| c.class == class.no && c.op == Op::Created));
+    assert_eq!(verify(dir.path()).unwrap(), []);
+    drop(store);
+    assert!(reopen(&dir).classes().iter().any(|class| class.id == "my_trees"));
+}

@@ -110,6 +110,51 @@ fn a_damaged_backup_is_told_and_not_restored() {
 }
 
 #[test]
+fn no_backup_is_made_of_a_damaged_store_and_refused_records_go_along() {
+    let (dir, store) = lived_in();
+    std::fs::create_dir(dir.path().join("refused")).unwrap();
+    std::fs::write(dir.path().join("refused/survey.gpkg"), "records to correct").unwrap();
+    let beside = tempfile::tempdir().unwrap();
+    backup(dir.path(), &beside.path().join("whole"), now()).unwrap();
+    restore(&beside.path().join("whole"), &beside.path().join("again")).unwrap();
+    assert_eq!(std::fs::read_to_string(beside.path().join("again/refused/survey.gpkg")).unwrap(), "records to correct");
+    drop(store);
+    // A page of the features' table is overwritten on disk.
+    let path = dir.path().join("city.gpkg");
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute_batch("PRAGMA journal_mode=DELETE").unwrap();
+    let page: u64 = conn.query_row("SELECT rootpage FROM sqlite_master WHERE name='hydrant'", [], |row| row.get(0)).unwrap();
+    let size: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    drop(conn);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = ((page - 1) * size) as usize;
+    bytes[at + 1..at + 64].fill(0xAA);
+    std::fs::write(&path, bytes).unwrap();
+    match backup(dir.path(), &beside.path().join("damaged"), now()) {
+        Err(StoreError::Damaged { path: named, .. }) => assert_eq!(named, path),
+        other => panic!("{other:?}"),
+    }
+    assert!(!beside.path().join("damaged").exists() && !beside.path().join("damaged.part").exists());
+}
+
+#[test]
+fn a_store_of_a_newer_program_is_not_called_damaged() {
+    let (dir, store) = lived_in();
+    drop(store);
+    let conn = rusqlite::Connection::open(dir.path().join("city.gpkg")).unwrap();
+    conn.execute_batch("UPDATE ct_head SET format=99").unwrap();
+    drop(conn);
+    assert!(matches!(verify(dir.path()), Err(StoreError::FutureFormat { found: 99, .. })));
+    // A plain GeoPackage in its place is no damage either; what is no database at all is.
+    let conn = rusqlite::Connection::open(dir.path().join("city.gpkg")).unwrap();
+    conn.execute_batch("DROP TABLE ct_head").unwrap();
+    drop(conn);
+    assert!(matches!(verify(dir.path()), Err(StoreError::NotACity { .. })));
+    std::fs::write(dir.path().join("city.gpkg"), "no database".repeat(100)).unwrap();
+    assert_eq!(keys(dir.path()), ["damaged"]);
+}
+
+#[test]
 fn a_backup_beside_writers_is_one_state_of_the_city_and_holds_nobody_up() {
     let (dir, store) = lived_in();
     load(&store, info("many"), codes(20_000));

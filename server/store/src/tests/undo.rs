@@ -77,7 +77,12 @@ fn a_load_is_taken_back_with_all_that_it_added_changed_deleted_and_linked() {
     assert!(matches!(store.feature(id(PIPE, 2)).unwrap().unwrap().attributes[3], Value::Int(_)));
 
     let mut changes = Vec::new();
-    store.load_changes(last_load(&store), &mut |change| changes.push(change)).unwrap();
+    store
+        .load_changes(last_load(&store), &mut |change| {
+            changes.push(change);
+            true
+        })
+        .unwrap();
     let count = |f: &dyn Fn(&crate::LoadChange) -> bool| changes.iter().filter(|c| f(c)).count() as u64;
     assert_eq!(count(&|c| c.before.is_none() && c.after.is_some()), counts.added);
     assert_eq!(count(&|c| c.before.is_some() && c.after.is_none()), counts.deleted);
@@ -214,6 +219,8 @@ fn a_feature_is_put_back_to_what_it_was() {
     let now = store.feature(made).unwrap().unwrap();
     assert_eq!((now.attributes, now.geometry, now.revision), (seen.attributes, seen.geometry, 3));
     assert_eq!(store.put_back(made, 3, "gis", "revert").unwrap().revision, 3, "it is that already");
+    assert_eq!(store.put_back(made, 1, "gis", "revert").unwrap().revision, 3, "it says what it said then, though it did not in between");
+    assert_eq!(store.history(made).unwrap().len(), 3);
     assert!(matches!(store.put_back(made, 0, "gis", "revert"), Err(StoreError::NoSuchVersion { revision: 0, .. })));
     assert!(matches!(store.put_back(made, 4, "gis", "revert"), Err(StoreError::FutureRevision { asked: 4, head: 3 })));
     assert!(matches!(store.put_back(id(HYDRANT, 9), 3, "gis", "revert"), Err(StoreError::NoSuchVersion { .. })));
