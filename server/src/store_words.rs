@@ -4,7 +4,7 @@ use crate::clock;
 use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
 use citytwin_model::FeatureId;
-use citytwin_store::{LaterEdit, Store, StoreError};
+use citytwin_store::{LaterEdit, Store, StoreError, Why};
 use std::fmt::Display;
 
 /// What `trouble` says of the rarer errors: of loads, versions, backups, tables that others replaced.
@@ -24,13 +24,19 @@ pub fn sentence(lang: Lang, error: &StoreError) -> Option<String> {
         StoreError::NetworkShare { dir, kind } => say("network_share", &[("folder", &dir.display()), ("kind", kind)]),
         StoreError::NotEmpty { dir } => say("not_empty", &[("folder", &dir.display())]),
         StoreError::NoBackup { dir } => say("no_backup", &[("folder", &dir.display())]),
-        StoreError::BadBackup { dir, detail } => say("bad_backup", &[("folder", &dir.display()), ("detail", detail)]),
+        StoreError::BadBackup { dir, why } => say("bad_backup", &[("folder", &dir.display()), ("detail", &self::why(lang, why))]),
         StoreError::Damaged { path, detail } => say("damaged", &[("file", &path.display()), ("detail", detail)]),
         StoreError::NotEstranged(table) => say("not_estranged", &[("table", table)]),
-        StoreError::NotAdoptable { table, why } => say("not_adoptable", &[("table", table), ("why", why)]),
+        StoreError::NotAdoptable { table, why } => say("not_adoptable", &[("table", table), ("why", &self::why(lang, why))]),
         StoreError::Estranged(table) => say("estranged", &[("table", table)]),
         _ => None,
     }
+}
+
+/// What stands behind an error of the store.
+pub fn why(lang: Lang, why: &Why) -> String {
+    let values: Vec<(&str, &dyn Display)> = why.values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+    say(lang, &format!("why.{}", why.key), &values)
 }
 
 /// The public id as far as the catalogue knows the class; where there is a store at hand, [`name_of`] knows them all.
@@ -76,6 +82,22 @@ mod tests {
     use citytwin_model::ClassNo;
 
     #[test]
+    fn every_reason_behind_an_error_has_its_sentence() {
+        for key in Why::KEYS {
+            assert!(citytwin_assets::messages::find(&format!("why.{key}")).is_some(), "why.{key} stands nowhere in messages.toml");
+        }
+    }
+
+    /// A revision has one word in Chinese; 版本 is a version of one feature, or of a program.
+    #[test]
+    fn a_revision_is_called_one_thing() {
+        for (key, message) in citytwin_assets::messages::all() {
+            let zh = message.text(Lang::Zh);
+            assert!(!zh.contains("版本 {rev") && !zh.contains("版本号"), "{key}: {zh}");
+        }
+    }
+
+    #[test]
     fn every_error_with_a_sentence_has_it_in_both_languages() {
         let id = FeatureId::new(ClassNo(80), 7);
         let (dir, text) = (std::path::PathBuf::from("shifan"), || "hydrant".to_owned());
@@ -92,9 +114,9 @@ mod tests {
             StoreError::NetworkShare { dir: dir.clone(), kind: "nfs4".into() },
             StoreError::NotEmpty { dir: dir.clone() },
             StoreError::NoBackup { dir: dir.clone() },
-            StoreError::BadBackup { dir, detail: text() },
+            StoreError::BadBackup { dir, why: why() },
             StoreError::NotEstranged(text()),
-            StoreError::NotAdoptable { table: text(), why: text() },
+            StoreError::NotAdoptable { table: text(), why: why() },
             StoreError::Estranged(text()),
         ] {
             for lang in [Lang::Zh, Lang::En] {

@@ -68,7 +68,7 @@ fn store(lang: Lang, error: &StoreError) -> Option<String> {
         }
         StoreError::Io { path, source } => say("io", &[("file", &path.display()), ("reason", &io(lang, source))]),
         StoreError::Sqlite(error) => say("sqlite", &[("detail", error)]),
-        StoreError::Terrain(detail) => say("terrain", &[("detail", detail)]),
+        StoreError::Terrain(why) => say("terrain", &[("detail", &store_words::why(lang, why))]),
         StoreError::Busy => say("locked", &[]),
         StoreError::DiskFull => say("disk_full", &[]),
         other => store_words::sentence(lang, other),

@@ -4,7 +4,7 @@
 //! not shown. A row whose number a feature had until then is that feature; a number that was used by one long deleted is
 //! never given again, so such a row gets a new one. Columns that the class does not know go into `other`.
 
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, Why};
 use crate::fids::Fids;
 use crate::gpkg::{blob, quoted};
 use crate::outside;
@@ -161,7 +161,7 @@ impl Theirs {
     /// Takes it off everything that names it, and gives it another name. `None`: it was dropped, and nothing stands there.
     fn set_apart(conn: &Connection, table: &Table) -> Result<Option<Self>> {
         let class = &table.class;
-        let refuse = |why: String| Err(StoreError::NotAdoptable { table: class.id.clone(), why });
+        let refuse = |why: Why| Err(StoreError::NotAdoptable { table: class.id.clone(), why });
         let found: Option<(String, i64)> = conn
             .query_row("SELECT column_name, srs_id FROM gpkg_geometry_columns WHERE lower(table_name)=lower(?1)", [&class.id], |row| {
                 Ok((row.get(0)?, row.get(1)?))
@@ -171,7 +171,7 @@ impl Theirs {
             && table.has_geometry
             && ![i64::from(blob::SRS_ID), 4326].contains(srs)
         {
-            return refuse(format!("its coordinates are in the file's reference system {srs}; export it and load it again"));
+            return refuse(Why::of("adopt_system", &[("system", srs)]));
         }
         let mut statement = conn.prepare("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
         let columns: Vec<(String, i64)> =
@@ -245,7 +245,7 @@ impl Theirs {
                     next += 1;
                     Fid::try_from(next - 1).map_err(|_| StoreError::NotAdoptable {
                         table: table.class.id.clone(),
-                        why: "its numbers are used up; export it and load it again".into(),
+                        why: Why::of("adopt_numbers", &[]),
                     })?
                 }
             };

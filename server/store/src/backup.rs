@@ -5,7 +5,7 @@
 //! ways the folder gets its name only when it is whole and on disk.
 
 use crate::config::CityConfig;
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, Why};
 use crate::files;
 use crate::store::{FILE, check_format};
 use citytwin_model::{Revision, Timestamp};
@@ -188,7 +188,7 @@ fn restore_into(backup: &Path, manifest: &Manifest, part: &Path) -> Result<()> {
         File::open(&to).and_then(|f| f.sync_all()).map_err(StoreError::io(&to))?;
         // The copy is compared, so that what was read is what was written down.
         if hash_of(&to)? != (file.bytes, file.sha256.clone()) {
-            return Err(bad(backup, format!("{} is not what its manifest says", file.path)));
+            return Err(bad(backup, Why::of("backup_changed", &[("file", &file.path)])));
         }
     }
     // A store that this program cannot open is not put back.
@@ -200,22 +200,22 @@ fn restore_into(backup: &Path, manifest: &Manifest, part: &Path) -> Result<()> {
 pub fn read_manifest(backup: &Path) -> Result<Manifest> {
     let path = backup.join(MANIFEST_FILE);
     let text = std::fs::read_to_string(&path).map_err(|_| StoreError::NoBackup { dir: backup.to_owned() })?;
-    let manifest: Manifest = serde_json::from_str(&text).map_err(|e| bad(backup, format!("{MANIFEST_FILE}: {e}")))?;
+    let manifest: Manifest = serde_json::from_str(&text).map_err(|e| bad(backup, Why::of("backup_manifest", &[("file", &MANIFEST_FILE), ("detail", &e)])))?;
     if manifest.format > FORMAT {
         return Err(StoreError::FutureFormat { path, found: i64::from(manifest.format), known: i64::from(FORMAT) });
     }
     let inside = |file: &BackupFile| Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
     if let Some(file) = manifest.files.iter().find(|file| !inside(file)) {
-        return Err(bad(backup, format!("{:?} does not lie inside it", file.path)));
+        return Err(bad(backup, Why::of("backup_outside", &[("file", &file.path)])));
     }
     if !manifest.files.iter().any(|file| file.path == FILE) {
-        return Err(bad(backup, format!("it holds no {FILE}")));
+        return Err(bad(backup, Why::of("backup_no_store", &[("file", &FILE)])));
     }
     Ok(manifest)
 }
 
-fn bad(backup: &Path, detail: String) -> StoreError {
-    StoreError::BadBackup { dir: backup.to_owned(), detail }
+fn bad(backup: &Path, why: Why) -> StoreError {
+    StoreError::BadBackup { dir: backup.to_owned(), why }
 }
 
 /// Makes the folder in which `target` comes to be, beside it. What an earlier try has left is removed.

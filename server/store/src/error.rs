@@ -46,14 +46,14 @@ pub enum StoreError {
     NotEmpty { dir: PathBuf },
     #[error("{} holds no backup (no manifest.json)", dir.display())]
     NoBackup { dir: PathBuf },
-    #[error("the backup {} is damaged: {detail}; use another", dir.display())]
-    BadBackup { dir: PathBuf, detail: String },
+    #[error("the backup {} is damaged: {why}; use another", dir.display())]
+    BadBackup { dir: PathBuf, why: Why },
     #[error("{} is damaged: {detail}; no backup was made of it: restore an earlier one", path.display())]
     Damaged { path: PathBuf, detail: String },
     #[error("{0} is no table that another program has replaced; there is nothing to adopt")]
     NotEstranged(String),
     #[error("table {table} cannot be adopted: {why}")]
-    NotAdoptable { table: String, why: String },
+    NotAdoptable { table: String, why: Why },
     #[error("table {0} was replaced by another program and is not served; adopt it first (citytwin doctor --adopt {0})")]
     Estranged(String),
     #[error("edit {number}: {refusal}")]
@@ -71,7 +71,52 @@ pub enum StoreError {
     #[error("the store answered: {0}")]
     Sqlite(rusqlite::Error),
     #[error("{0}")]
-    Terrain(String),
+    Terrain(Why),
+}
+
+/// What stands behind an error: a kind and its values. Its sentence stands under `why.KEY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    pub key: &'static str,
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl Why {
+    /// Every key that there is.
+    pub const KEYS: [&str; 20] = [
+        "backup_changed",
+        "backup_manifest",
+        "backup_outside",
+        "backup_no_store",
+        "adopt_system",
+        "adopt_numbers",
+        "adopt_no_place",
+        "adopt_mixed",
+        "adopt_reserved",
+        "adopt_type",
+        "terrain_size",
+        "terrain_row",
+        "terrain_rows",
+        "terrain_empty",
+        "terrain_short",
+        "terrain_foreign",
+        "terrain_head",
+        "terrain_newer",
+        "terrain_cut",
+        "terrain_index",
+    ];
+
+    pub(crate) fn of(key: &'static str, values: &[(&'static str, &dyn ToString)]) -> Self {
+        debug_assert!(Self::KEYS.contains(&key), "{key}");
+        Self { key, values: values.iter().map(|(name, value)| (*name, value.to_string())).collect() }
+    }
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.key)?;
+        self.values.iter().try_for_each(|(name, value)| write!(f, ", {name}: {value}"))
+    }
 }
 
 /// What a class of the city's own file may not become while it has features, or has had some.

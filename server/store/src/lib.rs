@@ -39,7 +39,7 @@ pub use adopt::Adopted;
 pub use as_of::AsOf;
 pub use backup::{Backup, BackupFile, MANIFEST_FILE, Manifest, backup, read_manifest, restore};
 pub use config::{CityConfig, CityName, FILE as CONFIG_FILE, utc_offset_minutes};
-pub use error::{BadName, NotOurs, OwnChange, Refusal, StoreError};
+pub use error::{BadName, NotOurs, OwnChange, Refusal, StoreError, Why};
 pub use holder::{Holder, write_lock_holder};
 pub use load::{Columns, Counts, Load, LoadInfo, LoadState, LoadSummary, Record, Refused, Source, SourceSystem, Unstored, Way};
 pub use own::{CollectionSchema, Field, FieldType, Kind};

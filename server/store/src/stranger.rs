@@ -2,7 +2,7 @@
 //!
 //! They are not taken in by themselves: who made them may still be at it, and a table is rewritten when it is taken in.
 
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, Why};
 use crate::own::{CollectionSchema, Field, FieldType, Kind};
 use crate::schema::RESERVED;
 use crate::store::Store;
@@ -26,18 +26,18 @@ pub(crate) fn list(conn: &Connection) -> Result<Vec<String>> {
 
 /// What the collection that a table becomes will hold.
 pub(crate) fn schema_of(conn: &Connection, table: &str) -> Result<CollectionSchema> {
-    let refuse = |why: String| StoreError::NotAdoptable { table: table.to_owned(), why };
+    let refuse = |why: Why| StoreError::NotAdoptable { table: table.to_owned(), why };
     let found: Option<(String, String)> = conn
         .query_row("SELECT column_name, geometry_type_name FROM gpkg_geometry_columns WHERE lower(table_name)=lower(?1)", [table], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
-    let (geometry_column, kind) = found.ok_or_else(|| refuse("it has no column of geometries".into()))?;
+    let (geometry_column, kind) = found.ok_or_else(|| refuse(Why::of("adopt_no_place", &[])))?;
     let geometry = match kind.to_uppercase().trim_start_matches("MULTI") {
         "POINT" => Kind::Point,
         "LINESTRING" => Kind::Line,
         "POLYGON" => Kind::Area,
-        other => return Err(refuse(format!("its geometries are {other}; export it and load it again with --as"))),
+        other => return Err(refuse(Why::of("adopt_mixed", &[("kind", &other)]))),
     };
     let mut statement = conn.prepare("SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid")?;
     let columns: Vec<(String, String, i64)> =
@@ -48,12 +48,10 @@ pub(crate) fn schema_of(conn: &Connection, table: &str) -> Result<CollectionSche
             continue;
         }
         if RESERVED.contains(&name.to_lowercase().as_str()) {
-            return Err(refuse(format!(
-                "the store uses the name of its column {name} itself; rename it, or export it and load it again with --as"
-            )));
+            return Err(refuse(Why::of("adopt_reserved", &[("column", &name)])));
         }
         attributes.push(Field {
-            ty: type_of(&ty).ok_or_else(|| refuse(format!("its column {name} holds neither texts nor numbers")))?,
+            ty: type_of(&ty).ok_or_else(|| refuse(Why::of("adopt_type", &[("column", &name)])))?,
             id: name,
         });
     }

@@ -11,7 +11,7 @@
 //! A sample stands for the middle of its cell. Level n + 1 has half the columns and rows, each sample the mean of what
 //! is known of its four.
 
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, Why};
 use crate::files;
 use citytwin_model::{Bounds, LonLat};
 use std::collections::HashMap;
@@ -66,7 +66,7 @@ impl TerrainGrid {
         if sane {
             Ok(())
         } else {
-            Err(StoreError::Terrain(format!("a raster of {} × {} cells with bounds {b:?} cannot be terrain", self.columns, self.rows)))
+            Err(StoreError::Terrain(Why::of("terrain_size", &[("columns", &self.columns), ("rows", &self.rows)])))
         }
     }
 
@@ -130,20 +130,20 @@ impl Terrain {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StoreError::Io { path, source: e }),
         };
-        let damaged = |what: &str| StoreError::Terrain(format!("{}: {what}; load the terrain again", path.display()));
+        let damaged = |key| StoreError::Terrain(Why::of(key, &[("file", &path.display())]));
         let mut header = [0; HEADER];
-        file.read_exact_at(&mut header, 0).map_err(|_| damaged("it is too short"))?;
+        file.read_exact_at(&mut header, 0).map_err(|_| damaged("terrain_short"))?;
         if &header[..8] != MAGIC {
-            return Err(damaged("it is not a height pyramid"));
+            return Err(damaged("terrain_foreign"));
         }
         let u32_at = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
         let u64_at = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("eight bytes"));
         let f64_at = |at: usize| f64::from_bits(u64_at(at));
         if crc32fast::hash(&header[..HEADER - 4]) != u32_at(HEADER - 4) {
-            return Err(damaged("its header is damaged"));
+            return Err(damaged("terrain_head"));
         }
         if u32_at(8) != FORMAT || u32_at(12) as usize != SIDE {
-            return Err(damaged("it was written by a newer CityTwin"));
+            return Err(damaged("terrain_newer"));
         }
         let grid = TerrainGrid {
             columns: u32_at(16),
@@ -156,9 +156,9 @@ impl Terrain {
         grid.check()?;
         let tiles: usize = (0..grid.levels()).map(|level| grid.tiles(level)).map(|(x, y)| x * y).sum();
         let mut bytes = vec![0; tiles * 12];
-        file.read_exact_at(&mut bytes, u64_at(80)).map_err(|_| damaged("its index is cut off"))?;
+        file.read_exact_at(&mut bytes, u64_at(80)).map_err(|_| damaged("terrain_cut"))?;
         if crc32fast::hash(&bytes) != u32_at(88) {
-            return Err(damaged("its index is damaged"));
+            return Err(damaged("terrain_index"));
         }
         let mut entries = bytes.chunks_exact(12).map(|b| Entry {
             offset: u64::from_le_bytes(b[..8].try_into().expect("eight bytes")),
@@ -304,10 +304,7 @@ impl TerrainWriter {
     /// The next row, from west to east; NaN where nothing is known.
     pub fn row(&mut self, heights: &[f32]) -> Result<()> {
         if heights.len() != self.grid.columns as usize || self.levels[0].rows >= self.grid.rows as usize {
-            return Err(StoreError::Terrain(format!(
-                "the raster has rows of {} and {} of them, as was said at first",
-                self.grid.columns, self.grid.rows
-            )));
+            return Err(StoreError::Terrain(Why::of("terrain_row", &[("columns", &self.grid.columns), ("rows", &self.grid.rows)])));
         }
         for &height in heights.iter().filter(|height| height.is_finite()) {
             self.range = (self.range.0.min(f64::from(height)), self.range.1.max(f64::from(height)));
@@ -363,10 +360,10 @@ impl TerrainWriter {
     /// Completes the pyramid and puts it in the place of an older one.
     pub fn finish(mut self) -> Result<()> {
         if self.levels[0].rows != self.grid.rows as usize {
-            return Err(StoreError::Terrain(format!("the raster has {} rows, but {} were given", self.grid.rows, self.levels[0].rows)));
+            return Err(StoreError::Terrain(Why::of("terrain_rows", &[("wanted", &self.grid.rows), ("given", &self.levels[0].rows)])));
         }
         if self.range.0 > self.range.1 {
-            return Err(StoreError::Terrain("the raster holds no height at all".into()));
+            return Err(StoreError::Terrain(Why::of("terrain_empty", &[])));
         }
         for level in 0..self.levels.len() {
             if level + 1 < self.levels.len()
