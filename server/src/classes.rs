@@ -6,16 +6,25 @@ use anyhow::Context;
 use citytwin_assets::Lang;
 use citytwin_catalogue::Catalogue;
 use citytwin_store::{Store, StoreError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// In the city's folder.
 pub const FILE_NAME: &str = "classes.toml";
+
+/// The city's own classes cannot be taken as they are written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {detail}", path.display())]
+pub struct BadClasses {
+    pub path: PathBuf,
+    /// Line and key, as the reader of the file says it.
+    pub detail: String,
+}
 
 /// A folder that is not there yet has no classes of its own.
 pub fn catalogue_of(city: &Path) -> anyhow::Result<Catalogue> {
     let own = city.join(FILE_NAME);
     match std::fs::read_to_string(&own) {
-        Ok(text) => Catalogue::builtin().with_own(&text).with_context(|| own.display().to_string()),
+        Ok(text) => Ok(Catalogue::builtin().with_own(&text).map_err(|error| BadClasses { path: own, detail: error.to_string() })?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Catalogue::builtin().clone()),
         Err(error) => Err(error).with_context(|| own.display().to_string()),
     }

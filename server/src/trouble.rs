@@ -1,6 +1,7 @@
 //! What the store, the readings and the key say when they refuse, in the operator's language. Their errors carry a kind and
 //! values; the sentences stand in messages.toml under `trouble`. Where none stands there, the program's own words are said.
 
+use crate::classes::BadClasses;
 use crate::security::key::KeyError;
 use crate::store_words;
 use citytwin_assets::{Lang, say};
@@ -31,6 +32,9 @@ fn sentence(lang: Lang, error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<LiveError>() {
         return live(lang, error);
+    }
+    if let Some(BadClasses { path, detail }) = error.downcast_ref() {
+        return Some(say(lang, "trouble.settings", &[("file", &path.display()), ("detail", detail)]));
     }
     key(lang, error.downcast_ref::<KeyError>()?)
 }
@@ -146,6 +150,7 @@ mod tests {
             StoreError::AlreadyThere { dir: path() }.into(),
             StoreError::FutureFormat { path: path(), found: 9, known: 1 }.into(),
             StoreError::Config { path: path(), detail: "7".into() }.into(),
+            BadClasses { path: "/c/classes.toml".into(), detail: "7".into() }.into(),
             StoreError::Busy.into(),
             StoreError::DiskFull.into(),
             StoreError::Io { path: "/c/city.toml".into(), source: std::io::ErrorKind::NotFound.into() }.into(),
