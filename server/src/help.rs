@@ -36,8 +36,8 @@ pub fn in_chinese(program: Command) -> Command {
 }
 
 fn plain(command: Command, mut texts: Texts) -> Command {
-    let mut command =
-        command.about(texts.about.clone()).help_template(if command.has_subcommands() { WITH_COMMANDS } else { OF_A_COMMAND });
+    let template = if command.has_subcommands() { WITH_COMMANDS } else { OF_A_COMMAND };
+    let mut command = command.about(texts.about.clone()).help_template(template);
     if !texts.long.is_empty() {
         command = command.long_about(format!("{}\n\n{}", texts.about, texts.long.trim_end()));
     }
@@ -72,7 +72,8 @@ mod tests {
         program.build();
         let mut all = program.render_long_help().to_string();
         for command in program.get_subcommands_mut().filter(|command| command.get_name() != "help") {
-            all.push_str(&format!("\n=== {}\n{}", command.get_name(), command.render_long_help()));
+            let help = command.render_long_help();
+            all.push_str(&format!("\n=== {}\n{help}", command.get_name()));
         }
         all
     }

@@ -565,7 +565,7 @@ fn a_table_says_how_it_is_loaded_and_a_prj_file_names_a_system() {
     place.run(0, &["load", "h.csv", "--class", "hydrant", "--city", "b", "--crs", "EPSG:4490"]);
     let said = place.run(0, &["export", "--city", "a", "--class", "datastream", "--to", "d.csv"]);
     assert!(!said.contains("--crs"), "nothing to place: {said}");
-    place.run(0, &["export", "--city", "a", "--class", "park", "--to", "p.shp", "--crs", "EPSG:4547"]);
+    place.run(0, &["export", "--city", "a", "--class", "park", "--to", "p.shp", "--crs", "EPSG:4548"]);
     let said = place.run(0, &["export", "--city", "a", "--class", "park", "--to", "q.shp", "--crs", "p.prj"]);
     assert!(said.contains("projected to"), "{said}");
     assert_eq!(std::fs::read(place.path("p.shp")).unwrap(), std::fs::read(place.path("q.shp")).unwrap());

@@ -202,7 +202,7 @@ fn an_option_that_would_do_nothing_is_refused() {
         (&["load", "--undo", "1", "--class", "hydrant"], "--class"),
         (&["load", "--changes", "1", "--to", "x.gpkg", "--source", "a"], "--source"),
         (&["load", text(&file), "--accept-shift", "nan"], "“nan” is no number of metres"),
-        (&["load", text(&file), "--accept-shift", "-1"], "--accept-shift"),
+        (&["load", text(&file), "--accept-shift=-1"], "--accept-shift"),
         (&["load", text(&file), "--source", " "], "at least one letter"),
         (&["load", text(&file), "--name", "elsewhere"], "--name"),
         (&["load", text(&file), "--division", "110000"], "city.toml"),
@@ -272,7 +272,7 @@ fn a_lock_is_waited_for() {
     let city = folder.path();
     make_city(city, 2, 0);
     load(city, 1, 100);
-    for args in [&["load", "--list"][..], &["revert", "hydrant.3", "--to", "2"], &["doctor"]] {
+    for args in [&["load", "--list"][..], &["revert", "hydrant.1", "--to", "1"], &["doctor"]] {
         let script = "import sqlite3,sys,time\ndb=sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN IMMEDIATE')
 print('held', flush=True); time.sleep(7); db.execute('ROLLBACK')";
         let mut other =
