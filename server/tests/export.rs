@@ -531,8 +531,10 @@ db=sqlite3.connect(sys.argv[1]); db.execute('DROP TRIGGER ct_hydrant_u1'); db.co
     let record =
         json!({ "type": "Feature", "properties": { "code": "H-9" }, "geometry": { "type": "Point", "coordinates": [116.0, 30.0] } });
     std::fs::write(place.path("h.geojson"), json!({ "type": "FeatureCollection", "features": [record] }).to_string()).unwrap();
+    std::fs::copy(place.path("h.geojson"), place.path("hydrant.geojson")).unwrap();
     for args in [
         &["export", "--city", "a", "--class", "hydrant", "--to", "h.gpkg"][..],
+        &["load", "hydrant.geojson", "--city", "a"],
         &["export", "--city", "a", "--class", "消火栓", "--to", "h.gpkg"],
         &["load", "h.geojson", "--class", "hydrant", "--city", "a"],
         &["revert", "hydrant.1", "--city", "a"],

@@ -34,7 +34,11 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let format = stream.hello().format.clone();
     tell(&task.say("load.reading", &[("file", &task.file()), ("format", &format), ("layers", &plan.layers.len())]));
     for layer in &plan.unmatched {
-        tell(&task.say("load.layer_unmatched", &[("layer", layer)]));
+        let estranged = city.opened().and_then(|store| crate::classes::estranged(store, layer));
+        tell(&match estranged {
+            Some(error) => crate::trouble::of_the_store(task.lang, &error),
+            None => task.say("load.layer_unmatched", &[("layer", layer)]),
+        });
     }
     if plan.layers.is_empty() {
         bail!(task.say("load.nothing_fits", &[]));
