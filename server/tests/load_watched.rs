@@ -87,7 +87,7 @@ fn before_and_after_of_a_load_are_layers() {
     let deleted = of("hydrant_before", "H-3").unwrap();
     assert_eq!((&deleted["values"]["ct_op"], &deleted["values"]["ct_feature"]), (&json!("deleted"), &json!("hydrant.3")));
     assert_eq!(rows.len(), 4, "what did not change is not there");
-    let (code, said) = citytwin(&["load", "--changes", "9", "--to", to.to_str().unwrap()], &place.city());
+    let (code, said) = citytwin(&["load", "--changes", "9", "--to", to.with_file_name("load9.gpkg").to_str().unwrap()], &place.city());
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("--list"), "{said}");
 }
