@@ -467,12 +467,10 @@ fn chosen(named: &[String], store: &Store, there: &[Arc<Class>], lang: Lang) -> 
                 if let Some(estranged) = crate::classes::estranged(store, name) {
                     return Err(estranged.into());
                 }
-                let mut near: Vec<&str> =
-                    there.iter().map(|c| c.id.as_str()).filter(|id| id.contains(name.as_str()) || name.contains(id)).collect();
-                if near.is_empty() {
-                    near = there.iter().map(|c| c.id.as_str()).collect();
+                match crate::near::nearest(name, there) {
+                    near if near.is_empty() => bail!(say(lang, "export.no_class_near", &[("class", name)])),
+                    near => bail!(say(lang, "export.no_class", &[("class", name), ("there", &near.join(", "))])),
                 }
-                bail!(say(lang, "export.no_class", &[("class", name), ("there", &near.join(", "))]))
             }
         }
     }

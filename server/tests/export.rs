@@ -288,6 +288,7 @@ fn what_is_asked_for_is_what_is_written() {
 
     for (code, wanted, args) in [
         (2, "hydrants", &["--class", "hydrants", "--to", "x.gpkg"][..]),
+        (2, "perhaps: hydrant", &["--class", "Hydrnt", "--to", "x.gpkg"]),
         (2, "--format", &["--to", "x.dwg"]),
         (2, "--to FOLDER/", &["--to", "x.csv"]),
         (2, "--overwrite", &["--class", "hydrant", "--to", "now.geojson"]),

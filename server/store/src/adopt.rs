@@ -243,10 +243,8 @@ impl Theirs {
                 None => {
                     adopted.renumbered += 1;
                     next += 1;
-                    Fid::try_from(next - 1).map_err(|_| StoreError::NotAdoptable {
-                        table: table.class.id.clone(),
-                        why: Why::of("adopt_numbers", &[]),
-                    })?
+                    Fid::try_from(next - 1)
+                        .map_err(|_| StoreError::NotAdoptable { table: table.class.id.clone(), why: Why::of("adopt_numbers", &[]) })?
                 }
             };
             there.set(fid, true);

@@ -200,7 +200,8 @@ fn restore_into(backup: &Path, manifest: &Manifest, part: &Path) -> Result<()> {
 pub fn read_manifest(backup: &Path) -> Result<Manifest> {
     let path = backup.join(MANIFEST_FILE);
     let text = std::fs::read_to_string(&path).map_err(|_| StoreError::NoBackup { dir: backup.to_owned() })?;
-    let manifest: Manifest = serde_json::from_str(&text).map_err(|e| bad(backup, Why::of("backup_manifest", &[("file", &MANIFEST_FILE), ("detail", &e)])))?;
+    let manifest: Manifest =
+        serde_json::from_str(&text).map_err(|e| bad(backup, Why::of("backup_manifest", &[("file", &MANIFEST_FILE), ("detail", &e)])))?;
     if manifest.format > FORMAT {
         return Err(StoreError::FutureFormat { path, found: i64::from(manifest.format), known: i64::from(FORMAT) });
     }

@@ -50,10 +50,7 @@ pub(crate) fn schema_of(conn: &Connection, table: &str) -> Result<CollectionSche
         if RESERVED.contains(&name.to_lowercase().as_str()) {
             return Err(refuse(Why::of("adopt_reserved", &[("column", &name)])));
         }
-        attributes.push(Field {
-            ty: type_of(&ty).ok_or_else(|| refuse(Why::of("adopt_type", &[("column", &name)])))?,
-            id: name,
-        });
+        attributes.push(Field { ty: type_of(&ty).ok_or_else(|| refuse(Why::of("adopt_type", &[("column", &name)])))?, id: name });
     }
     Ok(CollectionSchema { label: table.to_owned(), geometry, attributes })
 }

@@ -63,11 +63,7 @@ impl TerrainGrid {
             && b.east <= 180.0 + 1e-9
             && b.south >= -90.0 - 1e-9
             && b.north <= 90.0 + 1e-9;
-        if sane {
-            Ok(())
-        } else {
-            Err(StoreError::Terrain(Why::of("terrain_size", &[("columns", &self.columns), ("rows", &self.rows)])))
-        }
+        if sane { Ok(()) } else { Err(StoreError::Terrain(Why::of("terrain_size", &[("columns", &self.columns), ("rows", &self.rows)]))) }
     }
 
     /// Columns and rows of a level.
