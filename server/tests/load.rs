@@ -331,7 +331,7 @@ db.execute('ROLLBACK')";
 #[test]
 fn a_killed_load_is_completed_by_running_it_again() {
     let place = Place::new();
-    const RECORDS: usize = 40_000;
+    const RECORDS: usize = 200_000;
     let features: Vec<Json> =
         (0..RECORDS).map(|i| point(116.0 + i as f64 * 1e-6, 30.0, json!({ "code": format!("H-{i}"), "diameter_mm": 100 }))).collect();
     let file = place.file("hydrant.geojson", &collection(&features));
