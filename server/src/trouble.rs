@@ -233,6 +233,6 @@ mod tests {
         let unknown = Err::<(), _>(io()).context("/c/file").unwrap_err();
         assert_eq!(said(Lang::En, &unknown), "/c/file: no such device");
         let missing = StoreError::Io { path: "/c/city.toml".into(), source: std::io::ErrorKind::NotFound.into() };
-        assert_eq!(said(Lang::Zh, &missing.into()), "/c/city.toml：没有这个文件");
+        assert_eq!(said(Lang::Zh, &missing.into()), "无法使用 /c/city.toml：没有这个文件");
     }
 }
