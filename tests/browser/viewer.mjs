@@ -94,8 +94,12 @@ export async function viewerChecks(browser, run) {
     .filter((one) => one.geometry.type === 'LineString' && one.geometry.coordinates[0].length > 2)
     .sort((a, b) => longest(b).length - longest(a).length);
 
+  // A gauge's box may stand right above the main that it measures.
+  const gauges = (await run.get('/collections/sensor/items?limit=1000')).features.map((one) => one.geometry.coordinates);
+  const isBare = ([lon, lat]) => gauges.every((at) => Math.hypot((at[0] - lon) * 96_000, (at[1] - lat) * 111_000) > 10);
+
   await run.check('pipes are met through the ground only when it is see-through', async () => {
-    const pipe = pipes[0];
+    const pipe = pipes.find((one) => isBare(longest(one).middle));
     const [lon, lat, z] = longest(pipe).middle;
     await above([lon, lat], z + 25);
     assert.notEqual((await pick(middle)).id, pipe.id, 'picked through the street');
