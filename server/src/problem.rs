@@ -188,8 +188,10 @@ pub async fn speak(State(app): State<App>, request: Request, next: Next) -> Resp
     Response::from_parts(parts, Body::from(body))
 }
 
+/// Says itself what is wrong: a problem document, or a page of ours for people.
 fn is_spoken(response: &Response) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(MEDIA_TYPE.as_bytes()))
+    let media_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    [MEDIA_TYPE, "text/html"].iter().any(|spoken| media_type.starts_with(spoken.as_bytes()))
 }
 
 /// A refusal by the framework: only its status is known.

@@ -5,7 +5,7 @@ use super::openapi::OPENAPI;
 use super::params::Params;
 use super::reply::{JSON, base_url, json, wants_page};
 use crate::app::App;
-use crate::problem::{ApiResult, lang_of};
+use crate::problem::{ApiError, ApiResult, Kind, lang_of};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -25,8 +25,14 @@ const CONFORMANCE: [&str; 7] = [
 
 /// The console, or the landing page.
 pub async fn landing(State(app): State<App>, headers: HeaderMap, mut params: Params) -> ApiResult<Response> {
-    let asks_json = params.take("f").is_some_and(|f| f == "json");
-    if !asks_json && wants_page(&headers) {
+    // A link to the console may carry a query of its own, so a page asks no more of it.
+    let as_page = match params.take("f").as_deref() {
+        None | Some("") => wants_page(&headers),
+        Some("html") => true,
+        Some("json" | "application/json") => false,
+        Some(other) => return Err(ApiError::new(Kind::ParameterInvalid).with("name", "f").with("value", other)),
+    };
+    if as_page {
         return Ok(super::console::index(&headers));
     }
     params.done()?;

@@ -1,4 +1,4 @@
-//! `/locate?q=`: one box for what people type. By code and by name so far.
+//! `/locate?q=`: one box for what people type: a code (with or without its hyphens), a name, an id, or what kind of thing it is.
 
 use super::params::Params;
 use super::reply::json;
@@ -44,10 +44,12 @@ fn find(city: &Snapshot, typed: &str, limit: usize) -> Vec<Candidate> {
         best.insert((0, FeatureId::new(class.no, fid)));
     }
     for class in city.classes() {
+        let of_class = names_class(class, &wanted).then_some(5);
         let places = [class.attribute_index("code"), class.attribute_index("name")];
         for feature in city.all(class.no) {
             let texts = places.into_iter().flatten().filter_map(|place| feature.attributes.get(place).and_then(Value::as_text));
-            let Some(rank) = texts.filter_map(|text| rank(text, &wanted)).min() else { continue };
+            let rank = texts.filter_map(|text| rank(text, &wanted)).min().or(of_class);
+            let Some(rank) = rank else { continue };
             best.insert((rank, feature.id));
             if best.len() > limit {
                 best.pop_last();
@@ -66,9 +68,32 @@ fn rank(text: &str, wanted: &str) -> Option<u8> {
         Some(2)
     } else if text.contains(wanted) {
         Some(3)
+    } else if same_but_signs(&text, wanted) {
+        Some(4)
     } else {
         None
     }
+}
+
+/// `xhs0187` means `XHS-0187`: signs between letters and digits are left out by who types fast.
+fn same_but_signs(text: &str, wanted: &str) -> bool {
+    const FEWEST: usize = 3;
+    let mut letters = text.chars().filter(|c| c.is_alphanumeric());
+    let mut typed = wanted.chars().filter(|c| c.is_alphanumeric());
+    let mut same = 0;
+    loop {
+        match (typed.next(), letters.next()) {
+            (None, _) => return same >= FEWEST,
+            (Some(a), Some(b)) if a == b => same += 1,
+            _ => return false,
+        }
+    }
+}
+
+/// Is it a kind of thing that was typed, "消火栓" or "hydrants"?
+fn names_class(class: &Class, wanted: &str) -> bool {
+    let (zh, en) = (class.label.zh.to_lowercase(), class.label.en.to_lowercase());
+    wanted == class.id || wanted == zh || wanted == en || wanted.strip_suffix('s') == Some(en.as_str())
 }
 
 fn candidate(city: &Snapshot, class: &Arc<Class>, feature: &Feature) -> Candidate {
@@ -95,4 +120,21 @@ fn place(city: &Snapshot, class: &Class, feature: &Feature) -> Option<[f64; 2]> 
         city.feature(id).and_then(|other| position(city, &other))
     };
     own.or_else(|| of("sensor")).or_else(|| of("host")).map(|[lon, lat, _]| [lon, lat])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_found_without_its_signs() {
+        for typed in ["xhs0187", "xhs-0187", "xhs 0187", "xhs01"] {
+            assert!(rank("XHS-0187", typed).is_some(), "{typed}");
+        }
+        for typed in ["xhs0188", "xhs01870", "0187xhs", "x-h", "---"] {
+            assert!(rank("XHS-0187", typed).is_none_or(|rank| rank == 3), "{typed}");
+        }
+        assert_eq!(rank("XHS-0187", "---"), None);
+        assert!(rank("XHS-0187", "xhs-01") < rank("XHS-0187", "xhs01"), "as it is written comes first");
+    }
 }

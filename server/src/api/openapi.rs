@@ -70,6 +70,7 @@ fn document(base: &str, collections: &[String], cookie: &str) -> Json {
         query("from", object!({"type": "string", "format": "date-time"}), "From"),
         query("to", object!({"type": "string", "format": "date-time"}), "To"),
         limit,
+        query("points", object!({"type": "integer", "minimum": 4}), "For a curve: at most so many readings, with every peak kept"),
         table,
     ]);
     let tile = object!([group, level, x, y]);

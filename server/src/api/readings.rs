@@ -176,19 +176,27 @@ pub async fn latest(State(app): State<App>, params: Params) -> ApiResult<Respons
     json(&Latest { values })
 }
 
-/// What one datastream has reported: the newest of a span, oldest first.
+/// What one datastream has reported: the newest of a span, oldest first. With `points`, a curve's worth of them.
 pub async fn series(State(app): State<App>, Path(code): Path<String>, headers: HeaderMap, mut params: Params) -> ApiResult<Response> {
     let csv = params.take_csv(&headers)?;
     let now = clock::now();
     let to = params.take_as::<Timestamp>("to")?.unwrap_or(now);
     let from = params.take_as::<Timestamp>("from")?.unwrap_or_else(|| to.plus_millis(-DEFAULT_SPAN_SECS * 1000));
-    let limit = params.take_limit(DEFAULT_POINTS, MAX_POINTS)?;
+    let points = params.take_as::<usize>("points")?;
+    // A curve is thinned from as many as are ever read at once.
+    let limit = params.take_limit(if points.is_some() { MAX_POINTS } else { DEFAULT_POINTS }, MAX_POINTS)?;
     params.done()?;
+    if let Some(few) = points.filter(|points| *points < 4) {
+        return Err(ApiError::new(Kind::ParameterInvalid).with("name", "points").with("value", few));
+    }
     let view = app.view();
     let instrument = view.instruments.by_code(&code).ok_or_else(|| ApiError::new(Kind::DatastreamUnknown).with("datastream", &code))?;
     let (history, id) = (app.readings.history(), instrument.id);
     let read = tokio::task::spawn_blocking(move || history.series(id, from, to, limit)).await;
-    let found = read.map_err(ApiError::internal)?.map_err(ApiError::internal)?;
+    let mut found = read.map_err(ApiError::internal)?.map_err(ApiError::internal)?;
+    if let Some(points) = points {
+        thin(&mut found.readings, points);
+    }
     if csv {
         return Ok(bytes(super::csv::MEDIA_TYPE, table(instrument, &found.readings)));
     }
@@ -206,6 +214,28 @@ pub async fn series(State(app): State<App>, Path(code): Path<String>, headers: H
         readings: found.readings.iter().map(point).collect(),
         truncated: found.truncated,
     })
+}
+
+/// At most `most` readings that draw the same curve: first and last, and between them the lowest and highest of each part,
+/// so that no peak is lost.
+fn thin(readings: &mut Vec<Reading>, most: usize) {
+    if readings.len() <= most.max(4) {
+        return;
+    }
+    let last = readings.len() - 1;
+    let parts = (most.max(4) - 2) / 2;
+    let size = (last - 1).div_ceil(parts);
+    let mut kept = vec![readings[0]];
+    for part in readings[1..last].chunks(size) {
+        let by_value = |&a: &usize, &b: &usize| part[a].value.total_cmp(&part[b].value);
+        let (Some(low), Some(high)) = ((0..part.len()).min_by(by_value), (0..part.len()).max_by(by_value)) else { continue };
+        kept.push(part[low.min(high)]);
+        if low != high {
+            kept.push(part[low.max(high)]);
+        }
+    }
+    kept.push(readings[last]);
+    *readings = kept;
 }
 
 fn table(instrument: &Instrument, readings: &[Reading]) -> String {
@@ -265,6 +295,35 @@ mod tests {
             assert_eq!(refused(bad, false), "body_invalid", "{bad}");
         }
         assert_eq!(refused(&"[".repeat(100_000), false), "body_invalid");
+    }
+
+    #[test]
+    fn a_thinned_curve_keeps_its_span_and_its_peaks() {
+        let of = |values: &[f64]| -> Vec<Reading> {
+            let reading = |(i, value): (usize, &f64)| Reading {
+                datastream: citytwin_model::FeatureId::new(citytwin_model::ClassNo(1), 1),
+                measured_at: MeasuredAt(Timestamp::from_secs(i as i64)),
+                received_at: ReceivedAt(Timestamp::from_secs(i as i64)),
+                value: *value,
+                simulated: true,
+            };
+            values.iter().enumerate().map(reading).collect()
+        };
+        let mut values: Vec<f64> = (0..7200).map(|i| f64::from(i % 7)).collect();
+        (values[1234], values[1236], values[5000]) = (99.0, -99.0, 50.0);
+        for most in [4, 5, 300, 7199] {
+            let mut readings = of(&values);
+            thin(&mut readings, most);
+            assert!(readings.len() <= most, "{most}: {}", readings.len());
+            let times: Vec<_> = readings.iter().map(|reading| reading.measured_at.0).collect();
+            assert!(times.is_sorted(), "{most}");
+            assert_eq!((times[0], times[times.len() - 1]), (Timestamp::from_secs(0), Timestamp::from_secs(7199)), "{most}");
+            let kept: Vec<f64> = readings.iter().map(|reading| reading.value).collect();
+            assert!(kept.contains(&99.0) && kept.contains(&-99.0), "{most}");
+        }
+        let mut few = of(&[1.0, 2.0, 3.0]);
+        thin(&mut few, 4);
+        assert_eq!(few.len(), 3);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn admit(app: &App, request: &Request) -> ApiResult<Caller> {
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let upgrades = headers.contains_key(header::UPGRADE);
-    refuse_foreign_origin(headers, host)?;
+    refuse_foreign_origin(headers, host, changes)?;
     if changes || upgrades {
         refuse_foreign_page(headers)?;
     }
@@ -68,11 +68,14 @@ fn own_host(request: &Request) -> ApiResult<&str> {
 
 /// Browsers name the page that a change, or a reading by a script of another page, comes from. Programs send no Origin;
 /// they come with the key.
-fn refuse_foreign_origin(headers: &HeaderMap, host: &str) -> ApiResult<()> {
+fn refuse_foreign_origin(headers: &HeaderMap, host: &str, changes: bool) -> ApiResult<()> {
     for origin in headers.get_all(header::ORIGIN) {
         match origin.to_str() {
             Ok(origin) if is_own_origin(origin, host) => {}
-            other => return Err(ApiError::new(Kind::OriginForeign).with("origin", other.unwrap_or("?"))),
+            other => {
+                let error = ApiError::new(Kind::OriginForeign).with("origin", other.unwrap_or("?"));
+                return Err(if changes { error } else { error.case("reads") });
+            }
         }
     }
     Ok(())

@@ -200,6 +200,11 @@ async fn places_are_found_by_code_name_and_id() {
     assert_eq!(found("%E4%B8%9C%E8%A1%97").await, "hydrant.1 ");
     assert!(found("building.2").await.starts_with("building.2 "));
     assert_eq!(found("nothing-like-it").await, "");
+    // What kind of thing it is, in both languages; a code without its hyphen.
+    for kind in ["hydrant", "Hydrants", "%E6%B6%88%E7%81%AB%E6%A0%93"] {
+        assert_eq!(found(kind).await, "hydrant.1 hydrant.2 ", "{kind}");
+    }
+    assert_eq!(found("h1").await, "", "two letters are too few to guess by");
     assert_json_snapshot!(desk.get("/locate?q=s-1").await.json());
     assert_eq!(desk.get("/locate?q=").await.refusal(), (400, "parameter_invalid".into()));
 }

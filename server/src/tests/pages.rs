@@ -21,6 +21,8 @@ async fn a_browser_gets_a_page_and_a_program_json() {
     let page = desk.get_with("/", &PAGE).await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert_eq!(desk.get_with("/?f=json", &PAGE).await.header("content-type"), "application/json");
+    assert_eq!(desk.get("/?f=html").await.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(desk.get("/?f=xml").await.refusal(), (400, "parameter_invalid".into()));
     assert_eq!(desk.get("/console/nothing.js").await.refusal(), (404, "not_found".into()));
 }
 
@@ -28,7 +30,9 @@ async fn a_browser_gets_a_page_and_a_program_json() {
 async fn the_viewer_is_absent_then_building_then_there() {
     let desk = desk_with_viewer(&[]).await;
     let dir = desk.path().join("viewer");
-    assert_eq!(desk.get_with("/viewer/", &PAGE).await.status, 404);
+    let absent = desk.get_with("/viewer/", &PAGE).await;
+    assert_eq!((absent.status, absent.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(absent.text().contains("make web"), "{}", absent.text());
     assert_eq!(desk.get("/viewer").await.header("location"), "/viewer/");
     std::fs::write(dir.join("viewer-build.json"), r#"{"state":"building","done":3,"total":400,"text":""}"#).unwrap();
     let building = desk.get_with("/viewer/", &PAGE).await;
@@ -138,6 +142,8 @@ async fn the_catalogue_is_json_for_programs_and_a_page_for_people() {
         desk.get_with("/catalogue", &[PAGE[0], ("accept-language", "zh"), ("if-none-match", page.header("etag"))]).await.status,
         304
     );
+    // With an icon named, no browser asks for /favicon.ico.
+    assert!(page.text().contains("rel=\"icon\" href=\"/console/icon.svg\""));
     for path in ["/pages/catalogue.css", "/pages/catalogue.js"] {
         assert_eq!(desk.get(path).await.status, 200, "{path}");
     }

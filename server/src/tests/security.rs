@@ -73,6 +73,10 @@ async fn a_foreign_origin_cannot_listen() {
     let mut foreign = upgrade.to_vec();
     foreign.push(("origin", "http://elsewhere.example"));
     assert_eq!(desk.get_with("/live", &foreign).await.refusal(), (403, "origin_foreign".into()));
+    // Who only reads is not told of changes.
+    let read = desk.get_with("/collections", &[("origin", "http://elsewhere.example")]).await;
+    assert_eq!(read.refusal(), (403, "origin_foreign".into()));
+    assert!(read.json()["detail"].as_str().unwrap().contains("may not read"), "{}", read.text());
 }
 
 #[tokio::test]
@@ -127,6 +131,10 @@ async fn a_browser_signs_in_by_the_link_once_and_by_the_key() {
     assert_eq!(post(&desk, &[("cookie", &cookie), ("origin", "http://localhost:8080")]).await.status, 200);
     assert_eq!(post(&desk, &[("cookie", &cookie), ("origin", "http://elsewhere.example")]).await.refusal(), (403, "origin_foreign".into()));
     assert_eq!(desk.get(&format!("/signin?once={once}")).await.refusal(), (403, "link_spent".into()));
+    // A person gets a page that says what to do instead.
+    let page = desk.get_with(&format!("/signin?once={once}"), &[("accept", "text/html"), ("accept-language", "zh")]).await;
+    assert_eq!((page.status, page.header("content-type")), (403, "text/html; charset=utf-8"));
+    assert!(page.text().contains("admin.key") && page.text().contains("lang=\"zh-CN\""), "{}", page.text());
 
     let sign_in = async |key: &str| desk.send(request("POST", "/session", &[], Body::from(format!("{{\"key\":\"{key}\"}}")))).await;
     assert_eq!(sign_in("guess").await.refusal(), (401, "key_wrong".into()));
