@@ -57,6 +57,7 @@ test-server: ## Everything without Bevy: crates, console, real clients on a runn
 	@.build/timed.sh "console: types and units" .build/npm.sh server/console check test build
 	@.build/timed.sh "programs" cargo build --locked -p citytwin -p citytwin-gdal
 	@.build/timed.sh "crates" cargo test --locked $(SERVER_CRATES)
+	@.build/timed.sh "demo city by EPANET" tests/hydraulics.sh $(T)/debug
 	@.build/timed.sh "benchmarks compile" cargo check --locked -p citytwin-peers
 	@.build/timed.sh "real clients" tests/clients.sh $(T)/debug
 

@@ -11,8 +11,8 @@ for purpose in "$@"; do
     web) wanted="$wanted gcc libc6-dev lld-22 libllvm22 binutils" ;;
     # Vulkan by software where there is no GPU, X libraries that winit opens at run time, a font with Chinese.
     viewer) wanted="$wanted gcc libc6-dev pkg-config libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0 libvulkan1 mesa-vulkan-drivers fonts-noto-cjk" ;;
-    # Real clients: GDAL and QGIS, sqlite3, a browser.
-    test) wanted="$wanted gdal-bin python3-gdal python3-shapely python3-pyproj python3-pyshp python3-qgis sqlite3 curl chromium fonts-noto-cjk" ;;
+    # Real clients: GDAL and QGIS, sqlite3, a browser. Python's venv is for EPANET: see python.sh.
+    test) wanted="$wanted gdal-bin python3-venv python3-gdal python3-shapely python3-pyproj python3-pyshp python3-qgis sqlite3 curl chromium fonts-noto-cjk" ;;
     bench) wanted="$wanted postgresql-15 postgresql-15-postgis-3 gdal-bin" ;;
     chroot) wanted="$wanted debootstrap" ;;
     *)

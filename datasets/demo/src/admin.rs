@@ -181,6 +181,11 @@ impl Quarter<'_> {
         box_of(self.frame, [self.a, self.b, self.a + 1, self.b + 1])
     }
 
+    /// Its border in the plan.
+    pub fn border(&self) -> Vec<Plan> {
+        border(self.frame, self.edges_box())
+    }
+
     /// A block's cell reaches to the middle of its streets, and on the banks to the middle of the water.
     fn cell_box(&self, block: &Block) -> [f64; 4] {
         let [west, south, east, north] = self.edges_box();

@@ -12,6 +12,7 @@ use crate::random::Random;
 use crate::seams::Seams;
 use crate::stock;
 use crate::streets::{Block, Edge, Node, Way};
+use crate::water::{self, Customer, Uses};
 
 #[derive(Debug, Default)]
 pub struct Buildings {
@@ -19,6 +20,9 @@ pub struct Buildings {
     pub fire_station: Option<Station>,
     /// Parks and squares, to be planted by the next room.
     pub green: Vec<(Block, Use)>,
+    /// Water that each block takes.
+    pub water: Vec<Uses>,
+    pub customers: Vec<Customer>,
 }
 
 #[derive(Debug)]
@@ -29,8 +33,11 @@ pub struct Station {
 }
 
 pub fn emit(quarter: &Quarter, seams: &Seams, out: &mut Emitter) -> Result<Buildings, SinkError> {
-    let mut town =
-        Buildings { residents: Residents { by_block: vec![0; quarter.blocks.len()], ..Residents::default() }, ..Buildings::default() };
+    let mut town = Buildings {
+        residents: Residents { by_block: vec![0; quarter.blocks.len()], ..Residents::default() },
+        water: vec![Uses::default(); quarter.blocks.len()],
+        ..Buildings::default()
+    };
     let mut named = Named { quarter, estates: 0, works: 0, schools: 0 };
     for (k, block) in quarter.blocks.iter().enumerate() {
         let purpose = blocks::purpose(quarter, block);
@@ -47,6 +54,16 @@ pub fn emit(quarter: &Quarter, seams: &Seams, out: &mut Emitter) -> Result<Build
             let (code, people) = building(quarter, block, &house, n, &community, out)?;
             *town.residents.by_part.entry(part).or_insert(0) += people;
             town.residents.by_block[k] += people;
+            let uses = water::of_building(house.purpose, people, house.footprint.area() * house.storeys as f64);
+            town.water[k].iter_mut().zip(uses).for_each(|(sum, lps)| *sum += lps);
+            match town.customers.last_mut().filter(|customer| customer.block == k) {
+                Some(customer) => customer.users += people,
+                None if water::customer_kind(purpose).is_some() => {
+                    let (building, at, name) = (code.clone(), house.footprint.centre, name.clone());
+                    town.customers.push(Customer { block: k, purpose, name, building, at, users: people });
+                }
+                None => {}
+            }
             if purpose == Use::FireStation && town.fire_station.is_none() {
                 let Rectangle { centre, axis, depth, .. } = house.footprint;
                 town.fire_station = Some(Station { building: code.clone(), yard: centre - axis.left() * (depth / 2.0 + 6.0) });

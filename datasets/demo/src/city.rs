@@ -5,7 +5,7 @@ use crate::admin::{self, Census};
 use crate::emit::Emitter;
 use crate::frame::Frame;
 use crate::geodesy::Geodesy;
-use crate::mains::{self, Main, Water};
+use crate::mains::Main;
 use crate::places::Places;
 use crate::plan::Plan;
 use crate::quarter::Quarter;
@@ -13,7 +13,8 @@ use crate::script::{self, Incident, Label, Script};
 use crate::seams::Seams;
 use crate::streets::{Node, Service};
 use crate::truth::{self, Planted, Truth};
-use crate::{ORIGIN, Sink, SinkError, Size, Summary, buildings, drains, places, roads, sensors, waters};
+use crate::water::{self, Water};
+use crate::{ORIGIN, Sink, SinkError, Size, Summary, buildings, drains, gas, places, roads, sensors, waters};
 
 /// The script plays its incidents in this time, then starts again.
 const REPEAT_S: f64 = 600.0;
@@ -27,6 +28,7 @@ pub fn generate(size: Size, seed: u64, sink: &mut dyn Sink) -> Result<Summary, S
     let mut out = Emitter::new(geodesy.clone(), sink);
     let mut city = City::default();
     waters::lake(&frame, &mut out)?;
+    water::emit_patterns(&mut out)?;
     let total = frame.strips.len() * frame.across.len();
     for b in 0..frame.strips.len() {
         for a in 0..frame.across.len() {
@@ -66,8 +68,8 @@ impl City {
         let town = buildings::emit(quarter, seams, out)?;
         let places = places::emit(quarter, &town, out)?;
         admin::emit(quarter, &town.residents, &mut self.census, out)?;
-        let water = mains::emit_water(quarter, seams, out)?;
-        let gas = mains::emit_gas(quarter, seams, out)?;
+        let water = water::emit(quarter, &town, seams, out)?;
+        let gas = gas::emit(quarter, seams, out)?;
         let mut storm = drains::emit(quarter, Service::Storm, None, &places.river, seams, out)?;
         // The trunk sewers come in below drains of the quarter to the west.
         storm.low.extend(seams.storm_low.iter().filter(|(node, _)| !quarter.owns(**node)).map(|(node, low)| (*node, *low)));
@@ -110,7 +112,7 @@ impl City {
             at: degrees(gap),
             features: vec![],
             found_by: "coverage".into(),
-            radius_m: Some(mains::GAP_RADIUS_M),
+            radius_m: Some(water::GAP_RADIUS_M),
         }));
         planted.extend(self.failing.iter().map(|main| Planted {
             kind: "failing_pipe".into(),

@@ -10,6 +10,7 @@ mod drains;
 mod emit;
 mod flow;
 mod frame;
+mod gas;
 mod geodesy;
 mod gradient;
 mod ground;
@@ -32,6 +33,7 @@ mod street_plan;
 mod streets;
 mod toponyms;
 pub mod truth;
+mod water;
 mod waters;
 
 pub use city::generate;
@@ -55,7 +57,7 @@ pub const ORIGIN: LonLat = LonLat { lon: 116.0, lat: 30.0 };
 pub const GEOID_OFFSET_M: f64 = -12.5;
 
 /// The classes that a demo city has something of; the catalogue knows many more.
-pub const CLASSES: [&str; 27] = [
+pub const CLASSES: [&str; 34] = [
     "address",
     "bridge",
     "building",
@@ -70,6 +72,7 @@ pub const CLASSES: [&str; 27] = [
     "manhole",
     "outfall",
     "park",
+    "network_curve",
     "ponding_point",
     "road",
     "road_node",
@@ -79,10 +82,16 @@ pub const CLASSES: [&str; 27] = [
     "tunnel",
     "unit_grid",
     "water_area",
+    "water_customer",
+    "water_meter",
     "water_node",
     "water_pipe",
+    "water_pump",
+    "water_pump_station",
+    "water_reservoir",
     "water_source",
     "water_valve",
+    "water_zone",
 ];
 
 /// How large a city to make.

@@ -3,8 +3,9 @@
 use crate::SinkError;
 use crate::drains::{Drains, Manhole};
 use crate::emit::{Emitter, Row};
+use crate::gas::Gas;
 use crate::geodesy::round_to;
-use crate::mains::{Gas, Hydrant, Main, Valve, Water};
+use crate::mains::{Main, Valve};
 use crate::places::Places;
 use crate::plan::Plan;
 use crate::quarter::Quarter;
@@ -12,6 +13,7 @@ use crate::random::Random;
 use crate::roads::Roads;
 use crate::script::{Course, Incident, Label};
 use crate::streets::Node;
+use crate::water::{Hydrant, Water};
 use citytwin_catalogue::Catalogue;
 
 /// What the sensors are put on.
@@ -160,7 +162,7 @@ fn water_mains(water: &Water, watch: &mut Watch) -> Result<(), SinkError> {
             property: "pressure",
             baseline: *pressure_kpa,
             amplitude: 25.0,
-            high: Some(500.0),
+            high: Some(690.0),
             low: Some(160.0),
             hysteresis: 10.0,
             severity: "warning",
@@ -184,10 +186,10 @@ fn water_mains(water: &Water, watch: &mut Watch) -> Result<(), SinkError> {
     if let Some((code, at, z)) = &water.source {
         let pressure = Stream {
             property: "pressure",
-            baseline: 370.0,
+            baseline: water.source_kpa,
             amplitude: 12.0,
-            high: Some(480.0),
-            low: Some(280.0),
+            high: Some(water.source_kpa + 110.0),
+            low: Some(water.source_kpa - 90.0),
             hysteresis: 10.0,
             severity: "serious",
         };

@@ -129,6 +129,18 @@ pub fn breaks(random: &mut Random, laid: &Laid, service: Service, length_m: f64)
     random.poisson(per_year * recorded as f64)
 }
 
+/// Hazen–Williams C: what the material had when new, less what years of rust and lime have taken.
+pub fn roughness(laid: &Laid) -> i64 {
+    let (new, a_year) = match laid.material {
+        "cast_iron" => (125.0, 0.60),
+        "steel" => (130.0, 0.50),
+        "ductile_iron" => (135.0, 0.35),
+        "asbestos_cement" => (135.0, 0.25),
+        _ => (145.0, 0.10),
+    };
+    libm::round(new - a_year * (PRESENT_YEAR - laid.year) as f64) as i64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

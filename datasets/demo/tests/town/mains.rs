@@ -10,6 +10,10 @@ fn reached<'a>(town: &'a Town, pipes: &str, from: &'a str) -> BTreeSet<&'a str> 
         neighbours.entry(a).or_default().push(b);
         neighbours.entry(b).or_default().push(a);
     }
+    for pump in town.all("water_pump").filter(|_| pipes == "water_pipe") {
+        neighbours.entry(pump.text("from_node")).or_default().push(pump.text("to_node"));
+        neighbours.entry(pump.text("to_node")).or_default().push(pump.text("from_node"));
+    }
     let (mut reached, mut queue) = (BTreeSet::from([from]), vec![from]);
     while let Some(at) = queue.pop() {
         queue.extend(neighbours.get(at).into_iter().flatten().filter(|next| reached.insert(next)));
@@ -20,9 +24,10 @@ fn reached<'a>(town: &'a Town, pipes: &str, from: &'a str) -> BTreeSet<&'a str> 
 #[test]
 fn networks_hang_together_and_pipes_end_at_their_nodes() {
     for (seed, town, _) in towns() {
-        for (pipes, nodes, source) in
-            [("water_pipe", &["water_node", "hydrant"][..], "water_source"), ("gas_pipe", &["gas_node"][..], "gas_regulator")]
-        {
+        for (pipes, nodes, source) in [
+            ("water_pipe", &["water_node", "hydrant", "water_reservoir"][..], "water_source"),
+            ("gas_pipe", &["gas_node"][..], "gas_regulator"),
+        ] {
             let start = town.all(source).next().unwrap();
             let reached = reached(town, pipes, start.code());
             let mut at: BTreeMap<&str, P> = town.all(source).map(|source| (source.code(), source.at())).collect();
@@ -47,11 +52,12 @@ fn networks_hang_together_and_pipes_end_at_their_nodes() {
 fn the_water_network_is_looped_and_pressures_are_in_range() {
     for (seed, town, _) in towns() {
         let pipes = town.all("water_pipe").count();
-        let nodes = town.all("water_node").count() + town.all("hydrant").count() + 1;
+        let nodes = town.all("water_node").count() + town.all("hydrant").count() + 2 * town.quarters();
         assert!(pipes > nodes + 50 * town.quarters(), "seed {seed}: {pipes} pipes, {nodes} nodes");
-        for thing in town.all("hydrant").chain(town.all("water_pipe")) {
+        // The main from the works to its basin has none to speak of.
+        for thing in town.all("hydrant").chain(town.all("water_pipe").filter(|pipe| !pipe.text("from_node").starts_with("SC"))) {
             let kpa = thing.number("pressure_kpa");
-            assert!((200.0..=500.0).contains(&kpa), "seed {seed}: {} has {kpa} kPa", thing.code());
+            assert!((14.0 * 9.81..=70.0 * 9.81).contains(&kpa), "seed {seed}: {} has {kpa} kPa", thing.code());
         }
     }
 }
@@ -95,8 +101,7 @@ fn hydrants_stand_close_enough_along_the_streets() {
         let mut walked = 0;
         // The open road beyond the last house has no main and no hydrants; neither has the tunnel's, nor a bridge's.
         let mut mains = Squares::default();
-        let lines: Vec<Vec<P>> =
-            town.all("water_pipe").filter(|pipe| !pipe.text("from_node").starts_with("SC")).map(Thing::vertices).collect();
+        let lines: Vec<Vec<P>> = town.all("water_pipe").filter(|pipe| pipe.text("kind") != "transmission").map(Thing::vertices).collect();
         lines.iter().enumerate().for_each(|(k, line)| mains.add(k, line, 0.0));
         for road in town.all("road").filter(|road| road.text("structure") == "ground") {
             for s in road.vertices().windows(2) {
@@ -155,4 +160,32 @@ fn old_and_corroded_districts_break_more_often() {
 /// Breaks in all.
 fn summary_of(town: &Town) -> f64 {
     town.all("water_pipe").map(|pipe| pipe.number("breaks")).sum()
+}
+
+/// What is asked for is what people and works use, and every block's water comes from its own zone.
+#[test]
+fn demand_is_that_of_the_people_and_customers_are_supplied_within_their_zone() {
+    for (seed, town, _) in towns() {
+        let zone_of: BTreeMap<&str, &str> = town.all("water_node").map(|node| (node.code(), node.text("zone"))).collect();
+        let mut demand: BTreeMap<&str, f64> = BTreeMap::new();
+        for node in town.all("water_node").filter(|node| !node.get("demand_lps").is_null()) {
+            *demand.entry(node.text("zone")).or_default() += node.number("demand_lps");
+        }
+        assert_eq!(demand.len(), town.quarters(), "seed {seed}");
+        let people: f64 = town.all("building").map(|building| building.number("residents")).sum();
+        let a_head = demand.values().sum::<f64>() * 86_400.0 / people;
+        assert!((190.0..350.0).contains(&a_head), "seed {seed}: {a_head:.0} L/d for each");
+        let users: f64 = town.all("water_customer").map(|customer| customer.number("users")).sum();
+        assert!(users > people * 0.3 && users <= people, "seed {seed}: {users} of {people}");
+        let pipes = town.by_code("water_pipe");
+        let mut district_meters = 0;
+        for meter in town.all("water_meter") {
+            let (pipe, node) = (pipes[meter.text("pipe")], meter.text("node"));
+            assert!(pipe.text("from_node") == node || pipe.text("to_node") == node, "seed {seed}: {}", meter.code());
+            assert_eq!(zone_of[node], meter.text("zone"), "seed {seed}: {}", meter.code());
+            district_meters += usize::from(*meter.get("district_meter") == citytwin_model::Value::Bool(true));
+        }
+        assert_eq!(district_meters, town.quarters(), "seed {seed}");
+        assert_eq!(town.all("water_meter").count(), town.all("water_customer").count() + district_meters, "seed {seed}");
+    }
 }

@@ -1,0 +1,25 @@
+#!/bin/bash
+# EPANET on the demo city: makes villages and a town, and has every supply zone solved over a day.
+#
+#     tests/hydraulics.sh BIN_DIR
+set -euo pipefail
+bin=$1
+tests=$(cd "$(dirname "$0")" && pwd)
+python=$("$tests/../.build/python.sh" "$tests/hydraulics")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+make_city() { "$bin/citytwin" demo --size "$1" --seed "$2" --out "$work/$1-$2.gpkg" >/dev/null; }
+
+failed=0
+for city in village:1 village:2 village:7 village:20261121 town:1; do
+    size=${city%:*} seed=${city#*:}
+    make_city "$size" "$seed"
+    PYTHONDONTWRITEBYTECODE=1 "$python" "$tests/hydraulics/water.py" "$work/$size-$seed.gpkg" || failed=1
+done
+# A city with pipes half as wide must not pass.
+if PYTHONDONTWRITEBYTECODE=1 "$python" "$tests/hydraulics/water.py" "$work/village-1.gpkg" --halve >"$work/halved"; then
+    echo "WRONG a village with half its diameters passes"
+    failed=1
+fi
+tail -n 1 "$work/halved" | sed 's/^WRONG/as it should, a village with half its diameters fails:/'
+exit $failed
