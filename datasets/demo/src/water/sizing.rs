@@ -20,6 +20,8 @@ const MOST_GRADIENT: f64 = 0.007;
 /// Larger ones would come too near to the drains that cross below.
 const DIAMETERS_MM: [i64; 6] = [100, 150, 200, 250, 300, 400];
 const MOST_ROUNDS: usize = 12;
+/// The main behind the pumps crosses none.
+const OUTLETS_MM: [i64; 5] = [200, 300, 400, 500, 600];
 /// Hydrants looked at in a round: those with least head.
 const SAMPLED: usize = 3;
 
@@ -196,7 +198,7 @@ impl<'a> Zone<'a> {
             any |= self.enlarge(quarter, run);
         }
         if velocity(state.flows_lps[0], self.outlet_mm as f64) > MOST_VELOCITY
-            && let Some(next) = larger(self.outlet_mm)
+            && let Some(next) = OUTLETS_MM.into_iter().find(|next| *next > self.outlet_mm)
         {
             self.outlet_mm = next;
             any = true;
