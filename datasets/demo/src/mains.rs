@@ -17,6 +17,8 @@ pub const GAS_COVER_M: f64 = 0.90;
 const BED_COVER_M: f64 = 2.2;
 /// From a junction to the valve on a pipe that leaves it.
 const VALVE_DISTANCE_M: f64 = 2.5;
+/// And to an air or drain valve.
+const VENT_DISTANCE_M: f64 = 4.2;
 
 #[derive(Debug)]
 pub struct Valve {
@@ -213,6 +215,46 @@ pub fn axis(quarter: &Quarter, line: &[Plan], kind: EdgeKind, cover_m: f64, diam
         cover_m + (BED_COVER_M - cover_m) * share
     };
     line.iter().map(|p| (*p, quarter.ground().height(*p) - deepened(p) - radius_m)).collect()
+}
+
+impl Net {
+    /// Air gathers where a junction lies above all its neighbours, mud where it lies below them: a valve lets it out, on
+    /// the first pipe that leaves. `pipes`: each street's first and last.
+    pub fn vents(&self, quarter: &Quarter, runs: &BTreeMap<Edge, (Vec<Plan>, [String; 2])>, out: &mut Emitter) -> Result<(), SinkError> {
+        let mut near: BTreeMap<Node, Vec<(Edge, f64)>> = BTreeMap::new();
+        for edge in runs.keys() {
+            for node in edge.ends() {
+                near.entry(node).or_default().push((*edge, self.nodes[&edge.other_end(node)].ground_m));
+            }
+        }
+        for (node, joint) in self.nodes.iter().filter(|(_, joint)| joint.is_own) {
+            let around = &near[node];
+            let kind = match joint.ground_m {
+                _ if around.len() < 3 => continue,
+                ground_m if around.iter().all(|(_, other)| *other < ground_m) => "air",
+                ground_m if around.iter().all(|(_, other)| *other > ground_m) => "drain",
+                _ => continue,
+            };
+            let edge = around[0].0;
+            let (line, [first, last]) = &runs[&edge];
+            let from_start = edge.from == *node;
+            let s = if from_start { VENT_DISTANCE_M } else { line_length(line) - VENT_DISTANCE_M };
+            let at = along(line, s).0;
+            let row = Row::of("water_valve")
+                .set("code", out.code("JPF"))
+                .set("state", "in_use")
+                .set("built_year", 2004_i64)
+                .set("diameter_mm", if kind == "air" { 50_i64 } else { 100 })
+                .set("kind", kind)
+                .set("operable", "ok")
+                .set("pipe", if from_start { first.as_str() } else { last.as_str() })
+                .set("node", joint.code.as_str());
+            // A drain valve is shut, but stands on a branch: the pipe itself is open.
+            let row = if kind == "air" { row.set("position", "open") } else { row.set("normally_closed", true) };
+            out.point(row, at, quarter.ground().height(at))?;
+        }
+        Ok(())
+    }
 }
 
 fn densified(line: &[Plan], step_m: f64) -> Vec<Plan> {

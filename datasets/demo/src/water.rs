@@ -110,20 +110,23 @@ pub fn emit(quarter: &Quarter, town: &Buildings, seams: &mut Seams, out: &mut Em
         }
     })?;
     let mut taps: BTreeMap<Node, String> = BTreeMap::new();
-    let mut fed = site.node.map(|node| (net.code(node), kpa(design.head_at(node) - net.nodes[&node].ground_m)));
+    let mut ends_of: BTreeMap<Edge, (Vec<Plan>, [String; 2])> = BTreeMap::new();
     for (k, run) in runs.iter().enumerate() {
-        let tee = site.tee.as_ref().filter(|tee| tee.run == k).map(|tee| (tee.s, tee.ground_m));
-        let laid = Street { quarter, net: &net, design: &design, zone: &zone, run, k };
-        let (pipes, joined) = laid.emit(tee, &mut water, out)?;
-        fed = fed.or(joined);
+        let street = Street { quarter, net: &net, design: &design, zone: &zone, run, k };
+        let pipes = street.emit(&mut water, out)?;
         taps.entry(run.edge.from).or_insert_with(|| pipes[0].clone());
         taps.insert(run.edge.to(), pipes[pipes.len() - 1].clone());
-        let ends = [pipes[0].as_str(), pipes[pipes.len() - 1].as_str()];
-        net.valve_ends(quarter, run.edge, run.kind, &run.line, ends, run.diameter_mm, run.laid.year, out)?;
+        let ends = [pipes[0].clone(), pipes[pipes.len() - 1].clone()];
+        let codes = [ends[0].as_str(), ends[1].as_str()];
+        net.valve_ends(quarter, run.edge, run.kind, &run.line, codes, run.diameter_mm, run.laid.year, out)?;
+        if run.kind == EdgeKind::Street {
+            ends_of.insert(run.edge, (run.line.clone(), ends));
+        }
     }
-    let (join, join_kpa) = fed.expect("the site is at a junction or in a street");
+    net.vents(quarter, &ends_of, out)?;
+    let join_kpa = kpa(design.head_at(site.node) - net.nodes[&site.node].ground_m);
     water.source_kpa = kpa(design.manifold_head_m() - site.ground_m);
-    water.source = supply::emit(quarter, &site, &design, &zone, &join, join_kpa, out)?;
+    water.source = supply::emit(quarter, &site, &design, &zone, &net.code(site.node), join_kpa, out)?;
     for customer in &town.customers {
         let around = demand::junctions(quarter, &quarter.blocks[customer.block], &net);
         let near = |node: &Node| net.nodes[node].at.distance(customer.at);
@@ -157,20 +160,14 @@ struct Street<'a> {
     k: usize,
 }
 
-/// The node that is fed, and its pressure.
-type Fed = (String, f64);
-
 impl Street<'_> {
-    /// Writes its pieces and hydrants; `feed`: where the zone's water comes into it. Returns the pieces' codes.
-    fn emit(&self, feed: Option<(f64, f64)>, water: &mut Water, out: &mut Emitter) -> Result<(Vec<String>, Option<Fed>), SinkError> {
+    /// Writes its pieces and hydrants. Returns the pieces' codes.
+    fn emit(&self, water: &mut Water, out: &mut Emitter) -> Result<Vec<String>, SinkError> {
         let (quarter, run) = (self.quarter, self.run);
         let ground = |node: Node| self.net.nodes[&node].ground_m;
         let pressure = |s: f64, ground_m: f64| kpa(self.design.head_along(self.k, s) - ground_m);
-        let mut inner: Vec<(f64, f64, bool)> = run.tees.iter().map(|(s, ground_m)| (*s, *ground_m, true)).collect();
-        inner.extend(feed.map(|(s, ground_m)| (s, ground_m, false)));
-        inner.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut stops = vec![(0.0, self.net.code(run.edge.from), pressure(0.0, ground(run.edge.from)))];
-        for (s, ground_m, _) in &inner {
+        for (s, ground_m) in &run.tees {
             let code = out.code("JPD");
             let row = node_row("water_node", &code, "junction", *ground_m).set("zone", self.zone);
             out.point(row, along(&run.line, *s).0, ground_m - WATER_COVER_M)?;
@@ -187,15 +184,10 @@ impl Street<'_> {
             pieces.push(main.code.clone());
             water.mains.push(main);
         }
-        let mut fed = None;
-        for ((s, _, is_hydrant), (stop, piece)) in inner.iter().zip(stops[1..].iter().zip(&pieces)) {
-            if *is_hydrant {
-                water.hydrants.push(self.hydrant(*s, &stop.1, stop.2, piece, out)?);
-            } else {
-                fed = Some((stop.1.clone(), stop.2));
-            }
+        for ((s, _), (stop, piece)) in run.tees.iter().zip(stops[1..].iter().zip(&pieces)) {
+            water.hydrants.push(self.hydrant(*s, &stop.1, stop.2, piece, out)?);
         }
-        Ok((pieces, fed))
+        Ok(pieces)
     }
 
     fn pipe(&self, line: &[Plan], ends: [&str; 2], pressure_kpa: f64, random: &mut Random, out: &mut Emitter) -> Result<Main, SinkError> {
@@ -273,5 +265,42 @@ fn least_diameter(quarter: &Quarter, edge: Edge) -> i64 {
         RoadClass::Secondary => 200,
         RoadClass::Branch if quarter.character(quarter.part(quarter.on_edge(edge, 0.5))) == Character::OldTown => 100,
         RoadClass::Branch => 150,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Size;
+    use crate::frame::Frame;
+    use std::collections::BTreeSet;
+
+    /// Shut off from its neighbours, a quarter's own junctions still hang together, hills or not.
+    #[test]
+    fn every_quarter_can_be_fed_from_one_place() {
+        let mut quarters = 0;
+        for (seed, size) in (0..10).map(|seed| (seed, Size::City)).chain([(1, Size::Metropolis), (20_261_121, Size::Metropolis)]) {
+            let frame = Frame::new(seed, size.extent(), size.rings());
+            for (a, b) in (0..frame.extent.across).flat_map(|a| (0..frame.extent.strips).map(move |b| (a, b))) {
+                quarters += 1;
+                let quarter = Quarter::new(&frame, a, b);
+                let mut near: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
+                for (edge, _) in &quarter.edges {
+                    let [from, to] = edge.ends();
+                    for (node, other) in [(from, to), (to, from)] {
+                        if quarter.owns(node) {
+                            near.entry(node).or_default().extend(quarter.owns(other).then_some(other));
+                        }
+                    }
+                }
+                let start = *near.keys().next().unwrap();
+                let (mut reached, mut queue) = (BTreeSet::from([start]), vec![start]);
+                while let Some(at) = queue.pop() {
+                    queue.extend(near[&at].iter().copied().filter(|next| reached.insert(*next)));
+                }
+                assert_eq!(reached.len(), near.len(), "seed {seed}, {a} {b}");
+            }
+        }
+        assert!(quarters > 2000, "{quarters}");
     }
 }

@@ -141,19 +141,12 @@ impl<'a> Zone<'a> {
         };
         zone.grounds.extend(own.iter().map(|node| net.nodes[node].ground_m));
         zone.draws.extend(own.iter().map(|node| draws.get(node).copied().unwrap_or_default()));
-        zone.join = site.node.map_or(own.len() + 1, |node| place_of[&node]);
-        if let Some(tee) = &site.tee {
-            zone.grounds.push(tee.ground_m);
-            zone.draws.push(Draw::default());
-        }
+        zone.join = place_of[&site.node];
         for (k, run) in zone.runs.iter().enumerate() {
-            let mut places: Vec<(f64, usize)> = [(0.0, run.edge.from), (run.length_m, run.edge.to())]
+            let places: Vec<(f64, usize)> = [(0.0, run.edge.from), (run.length_m, run.edge.to())]
                 .into_iter()
                 .filter_map(|(s, node)| place_of.get(&node).map(|place| (s, *place)))
                 .collect();
-            if let Some(tee) = site.tee.as_ref().filter(|tee| tee.run == k) {
-                places.insert(1, (tee.s, zone.join));
-            }
             let pairs = places.windows(2).map(|pair| Stretch { run: k, from: pair[0].1, to: pair[1].1, length_m: pair[1].0 - pair[0].0 });
             zone.stretches.extend(pairs);
             zone.along.push(places);

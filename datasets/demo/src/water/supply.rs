@@ -10,25 +10,25 @@ use crate::geodesy::round_to;
 use crate::ground::Lattice;
 use crate::mains::{Net, WATER_COVER_M, axis, node_row, pipe_row};
 use crate::names::Name;
-use crate::plan::{Plan, along, line_length};
+use crate::plan::{Plan, line_length};
 use crate::quarter::Quarter;
 use crate::stock::Laid;
-use crate::streets::{EdgeKind, Node, Way};
+use crate::streets::{EdgeKind, Node};
 
 /// Hazen–Williams C of the main behind the pumps.
 pub const OUTLET_C: i64 = 128;
 /// The basin's water stands so far below the ground around it.
 const BASIN_DEPTH_M: f64 = 1.0;
 /// From the pipe in the street to the pumps on the bank.
-const SET_BACK_M: f64 = 10.0;
+const SET_BACK_M: f64 = 5.0;
 /// Two pumps run, one stands by.
 const PUMPS: i64 = 3;
 
 #[derive(Debug)]
 pub struct Site {
-    /// The junction that is fed, or else the place in a street's pipe.
-    pub node: Option<Node>,
-    pub tee: Option<Tee>,
+    /// The junction that is fed.
+    pub node: Node,
+    is_works: bool,
     joins: Plan,
     /// Where the pumps' pipes come together.
     pub manifold: Plan,
@@ -39,35 +39,20 @@ pub struct Site {
     pub basin_m: f64,
 }
 
-#[derive(Debug)]
-pub struct Tee {
-    pub run: usize,
-    pub s: f64,
-    pub ground_m: f64,
-}
-
 impl Site {
     pub fn of(quarter: &Quarter, net: &Net, runs: &[Run]) -> Self {
-        let height = |p: Plan| quarter.ground().height(p);
-        let bank = quarter.south_bank + 1;
-        if quarter.a == 0 {
-            let node = quarter.entry();
-            let joins = net.nodes[&node].at;
-            let at = quarter.ground().lattice(joins);
-            let manifold = quarter.ground().plan(Lattice::new(at.u - 80.0, at.v + 2.0));
-            let back = (manifold - joins).unit();
-            let ground_m = height(manifold);
-            return Self { node: Some(node), tee: None, joins, manifold, back, ground_m, basin_m: round_to(ground_m - BASIN_DEPTH_M, 2) };
-        }
-        let on_bank = |run: &Run| run.edge.way == Way::East && run.edge.from.j == bank && run.edge.from.i > quarter.i0;
-        let (k, run) = runs.iter().enumerate().find(|(_, run)| on_bank(run)).expect("a road runs along the bank");
-        let s = run.length_m * 0.35;
-        let (joins, ahead) = along(&run.line, s);
-        let back = ahead.left() * -1.0;
-        let manifold = joins + back * SET_BACK_M;
-        let ground_m = height(manifold);
-        let tee = Some(Tee { run: k, s, ground_m: height(joins) });
-        Self { node: None, tee, joins, manifold, back, ground_m, basin_m: round_to(ground_m - BASIN_DEPTH_M, 2) }
+        let is_works = quarter.a == 0;
+        let node = if is_works { quarter.entry() } else { on_the_bank(quarter, runs) };
+        let joins = net.nodes[&node].at;
+        let at = quarter.ground().lattice(joins);
+        let manifold = if is_works {
+            quarter.ground().plan(Lattice::new(at.u - 80.0, at.v + 2.0))
+        } else {
+            quarter.ground().plan(Lattice::new(at.u, at.v - SET_BACK_M))
+        };
+        let ground_m = quarter.ground().height(manifold);
+        let basin_m = round_to(ground_m - BASIN_DEPTH_M, 2);
+        Self { node, is_works, joins, manifold, back: (manifold - joins).unit(), ground_m, basin_m }
     }
 
     fn outlet(&self) -> Vec<Plan> {
@@ -77,6 +62,18 @@ impl Site {
     pub fn outlet_m(&self) -> f64 {
         round_to(line_length(&self.outlet()), 2)
     }
+}
+
+/// The first junction of the road along the northern bank from which water can go three ways, away from bridges.
+fn on_the_bank(quarter: &Quarter, runs: &[Run]) -> Node {
+    let ways = |node: Node| {
+        let leads = |run: &&Run| run.edge.ends().contains(&node) && quarter.owns(run.edge.other_end(node));
+        runs.iter().filter(leads).count()
+    };
+    let bank = (quarter.i0 + 1..quarter.i1).map(|i| Node { i, j: quarter.south_bank + 1 });
+    let inland = bank.filter(|node| !quarter.bridges.contains(&node.i));
+    // The first of those with most ways out.
+    inland.rev().max_by_key(|node| ways(*node)).expect("a road with junctions runs along the bank")
 }
 
 /// Basin, station, pumps, the main into the network and its meter. `join` is the code of the node that is fed. Returns the
@@ -91,12 +88,13 @@ pub fn emit(
     out: &mut Emitter,
 ) -> Result<Option<(String, Plan, f64)>, SinkError> {
     let height = |p: Plan| quarter.ground().height(p);
-    let is_works = site.node.is_some();
+    let is_works = site.is_works;
     let is_first = is_works && quarter.b == quarter.frame.extent.middle().1;
     let stem: Name = if is_first { ("示范市", "Shifan").into() } else { quarter.stem() };
     let year = if is_works { 1992_i64 } else { 2006 };
     let capacity = libm::ceil(design.rated_lps * 86.4 * 1.2 / 500.0) * 500.0;
-    let basin_at = site.manifold + site.back * 6.0 + site.back.left() * 14.0;
+    // Not towards the river, where the ground falls.
+    let basin_at = site.manifold + site.back * 6.0 - site.back.left() * 14.0;
     let basin = out.code("QSC");
     let row = Row::of("water_reservoir")
         .set("code", basin.as_str())
@@ -192,7 +190,7 @@ fn works(
         .set("zone", zone);
     out.point(row, at, ground_m)?;
     let laid = Laid { year: 1992, material: "steel", soil: "high", character: Character::Houses };
-    let line = vec![at, at.toward(basin_at, 0.5), basin_at];
+    let line: Vec<Plan> = (0..=4).map(|k| at.toward(basin_at, f64::from(k) / 4.0)).collect();
     let pipe = out.code("JP");
     let row = pipe_row("water_pipe", &pipe, 400, &laid, WATER_COVER_M, line_length(&line), 0, [&code, basin])
         .set("kind", "transmission")
