@@ -14,6 +14,7 @@ use crate::plan::{Plan, line_length};
 use crate::quarter::Quarter;
 use crate::stock::Laid;
 use crate::streets::{EdgeKind, Node};
+use std::cmp::Reverse;
 
 /// Hazen–Williams C of the main behind the pumps.
 pub const OUTLET_C: i64 = 128;
@@ -64,7 +65,7 @@ impl Site {
     }
 }
 
-/// The first junction of the road along the northern bank from which water can go three ways, away from bridges.
+/// The junction of the road along the northern bank from which water can go most ways, near the middle, away from bridges.
 fn on_the_bank(quarter: &Quarter, runs: &[Run]) -> Node {
     let ways = |node: Node| {
         let leads = |run: &&Run| run.edge.ends().contains(&node) && quarter.owns(run.edge.other_end(node));
@@ -72,8 +73,10 @@ fn on_the_bank(quarter: &Quarter, runs: &[Run]) -> Node {
     };
     let bank = (quarter.i0 + 1..quarter.i1).map(|i| Node { i, j: quarter.south_bank + 1 });
     let inland = bank.filter(|node| !quarter.bridges.contains(&node.i));
-    // The first of those with most ways out.
-    inland.rev().max_by_key(|node| ways(*node)).expect("a road with junctions runs along the bank")
+    let off_middle = |node: &Node| (2 * node.i).abs_diff(quarter.i0 + quarter.i1);
+    let mut known: Vec<Node> = inland.collect();
+    known.sort_by_key(|node| (Reverse(ways(*node)), off_middle(node), node.i));
+    *known.first().expect("a road with junctions runs along the bank")
 }
 
 /// Basin, station, pumps, the main into the network and its meter. `join` is the code of the node that is fed. Returns the
