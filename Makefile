@@ -75,9 +75,11 @@ bench: build ## Index, items page and load against PostGIS on the same machine, 
 	@.build/packages.sh bench
 	tests/peers/bench.sh
 
-soak: ## What takes longer: a thousand kills, a million damaged streams
+soak: ## What takes longer: a thousand kills, a million damaged streams, every supply zone of a city
 	CITYTWIN_SOAK=400 cargo test --locked -p citytwin-faults -- --nocapture
 	PROPTEST_CASES=1000000 cargo test --locked -p citytwin-datasets --lib pipe
+	cargo build --locked -p citytwin
+	CITYTWIN_SOAK=1 tests/hydraulics.sh $(T)/debug
 
 lint: ## Formatting and clippy, without the Bevy crate
 	cargo fmt --all --check
