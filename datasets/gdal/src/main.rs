@@ -7,6 +7,7 @@ mod complaints;
 mod crs;
 mod formats;
 mod geometry;
+mod gml;
 mod layer;
 mod limits;
 mod mistyped;

@@ -59,7 +59,7 @@ fn send(dataset: &Dataset, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
     if dataset.raster_count() > 1 {
         pipe.note(&Note { key: "raster_first_band".into(), detail: dataset.raster_count().to_string() })?;
     }
-    let Ok(place) = dataset.geo_transform() else { return fail("raster_unplaced", String::new()) };
+    let Some(place) = place_of(dataset) else { return fail("raster_unplaced", String::new()) };
     let (columns, rows) = dataset.raster_size();
     let proj = Proj::new();
     let own_wkt = dataset.spatial_ref().ok().and_then(|srs| srs.to_wkt().ok()).filter(|wkt| !wkt.is_empty());
@@ -78,7 +78,7 @@ fn send(dataset: &Dataset, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
         match warp(dataset, &source_wkt, transform.pipeline.clone()) {
             Some(dataset) => {
                 warped = dataset;
-                let Ok(place) = warped.geo_transform() else { return fail("raster_unplaced", String::new()) };
+                let Some(place) = place_of(&warped) else { return fail("raster_unplaced", String::new()) };
                 let (columns, rows) = warped.raster_size();
                 (&warped, place, columns, rows)
             }
@@ -97,8 +97,18 @@ fn send(dataset: &Dataset, said: &Said, pipe: &mut PipeWriter<impl Write>) -> an
         cell_lat: -place[5],
         crs: transform.used.clone(),
     };
+    let (east, south) = (header.west + header.cell_lon * columns as f64, header.north - header.cell_lat * rows as f64);
+    // A hair beyond the edge is a matter of rounding.
+    if header.west < -180.001 || east > 180.001 || south < -90.001 || header.north > 90.001 {
+        return fail("raster_outside", format!("{:.3}, {south:.3}, {east:.3}, {:.3}", header.west, header.north));
+    }
     pipe.grid(&header)?;
     send_rows(source, &header, pipe)
+}
+
+/// Where the grid lies; `None` too where its head gives no numbers.
+fn place_of(dataset: &Dataset) -> Option<[f64; 6]> {
+    dataset.geo_transform().ok().filter(|place| place.iter().all(|x| x.is_finite()))
 }
 
 fn send_rows(dataset: &Dataset, header: &GridHeader, pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<Result<(), Fail>> {

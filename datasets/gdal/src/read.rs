@@ -4,6 +4,7 @@ use crate::complaints;
 use crate::crs::{self, Boxes, Extents, Said, Transform};
 use crate::formats;
 use crate::geometry;
+use crate::gml;
 use crate::layer::{IdSource, Layer, kinds_of};
 use crate::mistyped::{self, Mistyped};
 use crate::named::Named;
@@ -16,7 +17,7 @@ use crate::values::{self, Texts};
 use anyhow::Context;
 use citytwin_datasets::formula::unguarded;
 use citytwin_datasets::pipe::{
-    Fail, Field, FieldType, Hello, LayerHeader, LayerSummary, Note, PROTOCOL, PipeWriter, Problem, RawFeature, VERSION, Wanted,
+    Fail, Field, FieldType, Hello, LayerHeader, LayerSummary, MAX_FIELDS, Note, PROTOCOL, PipeWriter, Problem, RawFeature, VERSION, Wanted,
 };
 use citytwin_model::{Bounds, Value};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
@@ -79,6 +80,7 @@ pub fn read(named: &Named, options: &ReadOptions, remarks: &[Note], pipe: &mut P
         (0..names.len()).filter(|i| options.layers.is_empty() || options.layers.contains(&names[*i])).collect()
     };
     let proj = Proj::new();
+    let no_number = if format == "GML" && !options.heads_only { gml::no_number(&named.path)? } else { None };
     for index in wanted {
         // An extract of OpenStreetMap is read once per layer, from its beginning: each pass keeps what its layer needs.
         let again = if format == "OSM" { Some(source.open_as("OSM").map_err(anyhow::Error::msg)?) } else { None };
@@ -88,7 +90,8 @@ pub fn read(named: &Named, options: &ReadOptions, remarks: &[Note], pipe: &mut P
         if again.is_some() {
             ask_for_one(dataset, layer);
         }
-        if let Err(fail) = (Reading { layer, dataset, format, proj: &proj, options }).stream(pipe)? {
+        let no_number = no_number.as_deref();
+        if let Err(fail) = (Reading { layer, dataset, format, proj: &proj, options, no_number }).stream(pipe)? {
             pipe.layer_fail(&layer.name(), &fail)?;
         }
     }
@@ -99,6 +102,11 @@ pub fn read(named: &Named, options: &ReadOptions, remarks: &[Note], pipe: &mut P
 pub fn hello(format: String, layers: Vec<LayerSummary>) -> Hello {
     let reader = format!("GDAL {}, PROJ {}", gdal::version::VersionInfo::release_name(), Proj::version());
     Hello { protocol: PROTOCOL.into(), version: VERSION, reader, format, layers }
+}
+
+/// More columns than a table of the store holds.
+pub fn too_many_fields(detail: String) -> Fail {
+    Fail { key: "too_many_fields".into(), detail }
 }
 
 struct Source<'a> {
@@ -172,6 +180,8 @@ struct Reading<'a> {
     format: &'a str,
     proj: &'a Proj,
     options: &'a ReadOptions,
+    /// What stands in the file for a coordinate and came out as 0.
+    no_number: Option<&'a str>,
 }
 
 impl<'a> Reading<'a> {
@@ -179,6 +189,9 @@ impl<'a> Reading<'a> {
         let (layer, options) = (self.layer, self.options);
         // SAFETY: a live layer.
         let mut fields = unsafe { values::fields(gdal_sys::OGR_L_GetLayerDefn(layer.handle)) };
+        if fields.len() > MAX_FIELDS {
+            return Ok(Err(too_many_fields(fields.len().to_string())));
+        }
         let ids = IdSource::of(self.format, layer, &fields);
         let native: Vec<FieldType> = fields.iter().map(|f| f.ty).collect();
         let mistyped = match layer.fid_column().filter(|_| self.format == "GPKG" && !options.heads_only) {
@@ -252,7 +265,10 @@ impl<'a> Reading<'a> {
     /// What was found to be wrong with the file before its features are read, where the driver says so only once.
     fn broken(&self, survey: Option<&Survey>) -> Option<String> {
         let opening = complaints::failure(&complaints::take());
-        survey.and_then(|survey| survey.failure.clone()).or(opening).filter(|_| ["GML", "FlatGeobuf", "OpenFileGDB"].contains(&self.format))
+        survey
+            .and_then(|survey| survey.failure.clone())
+            .or(opening)
+            .filter(|_| ["GML", "GPX", "FlatGeobuf", "OpenFileGDB"].contains(&self.format))
     }
 
     /// A file whose head counts more records than it gave up: the rest of it is not there.
@@ -331,6 +347,10 @@ impl<'a> Reading<'a> {
                 match unsafe { geometry::take(handle, &mut buffer) } {
                     Err(geometry::Refused(reason, detail)) => {
                         refused(reason, detail, raw.values)?;
+                        continue;
+                    }
+                    Ok(taken) if self.no_number.is_some() && taken.geometry.points().iter().any(|p| p.lon == 0.0 || p.lat == 0.0) => {
+                        refused("not_finite", self.no_number.unwrap_or_default().to_owned(), raw.values)?;
                         continue;
                     }
                     Ok(mut taken) => {

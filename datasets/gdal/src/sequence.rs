@@ -7,7 +7,7 @@ use crate::crs::{self, Boxes, Extents};
 use crate::limits;
 use crate::offer;
 use crate::proj::Proj;
-use crate::read::{ReadOptions, hello};
+use crate::read::{ReadOptions, hello, too_many_fields};
 use anyhow::Context;
 use citytwin_datasets::pipe::{
     Field, FieldType, Kind, LayerFail, LayerHeader, LayerSummary, MAX_FIELDS, MAX_FRAME, Note, PipeWriter, Problem, RawFeature, Wanted,
@@ -27,18 +27,26 @@ const SEPARATOR: u8 = 0x1e;
 /// Endings that promise a sequence.
 const ENDINGS: [&str; 5] = ["geojsonl", "geojsons", "geojsonseq", "ndjson", "jsonl"];
 pub const FORMAT: &str = "GeoJSONSeq";
+/// Records that are looked at to find out whether it is a sequence.
+const LOOKED_AT: usize = 64;
 
-/// Whether a file is a sequence of features: its first record is one, and there are more or its name says so.
+/// Whether a file is a sequence of features: two of its first records are features, or one is and its name says so. Not the
+/// very first ones: where those are damaged, they are to be named as such, and GDAL would leave them out in silence.
 pub fn is_one(path: &Path) -> io::Result<bool> {
     let promised = path.extension().is_some_and(|e| ENDINGS.iter().any(|ending| e.eq_ignore_ascii_case(ending)));
     let mut records = Records::open(path)?;
-    let mut is_feature = || -> io::Result<bool> {
-        Ok(match records.next()? {
-            Some(Record::Text(text)) => serde_json::from_slice::<Feature>(&text).is_ok(),
-            Some(Record::TooLong) | None => false,
-        })
-    };
-    Ok(is_feature()? && (promised || is_feature()?))
+    let mut missing = if promised { 1 } else { 2 };
+    for _ in 0..LOOKED_AT {
+        match records.next()? {
+            Some(Record::Text(text)) => missing -= u8::from(serde_json::from_slice::<Feature>(&text).is_ok()),
+            Some(Record::TooLong) => {}
+            None => break,
+        }
+        if missing == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub fn read(path: &Path, options: &ReadOptions, remarks: &[Note], pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<bool> {
@@ -64,6 +72,9 @@ pub fn read(path: &Path, options: &ReadOptions, remarks: &[Note], pipe: &mut Pip
 
 fn layer(path: &Path, name: &str, options: &ReadOptions, pipe: &mut PipeWriter<impl Write>) -> anyhow::Result<Result<(), LayerFail>> {
     let survey = Survey::of(path)?;
+    if survey.too_many_fields {
+        return Ok(Err(LayerFail { layer: name.to_owned(), fail: too_many_fields(format!("> {MAX_FIELDS}")) }));
+    }
     let proj = Proj::new();
     let own = if options.said.swap_axes { offer::swapped(&survey.bounds) } else { survey.bounds };
     let boxes = Boxes { announced: &|| own, walked: &|| Extents::of(own) };
@@ -281,6 +292,7 @@ struct Survey {
     bounds: Bounds,
     unique_ids: bool,
     records: u64,
+    too_many_fields: bool,
 }
 
 /// Types that occur in a column.
@@ -334,6 +346,7 @@ impl Survey {
             bounds: Bounds::EMPTY,
             unique_ids: true,
             records: 0,
+            too_many_fields: false,
         };
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut ids: HashSet<u64> = HashSet::new();
@@ -360,7 +373,10 @@ impl Survey {
                         places.insert(name.clone(), survey.fields.len() - 1);
                         survey.fields.len() - 1
                     }
-                    None => anyhow::bail!("more than {MAX_FIELDS} different properties"),
+                    None => {
+                        survey.too_many_fields = true;
+                        return Ok(survey);
+                    }
                 };
                 survey.fields[at].1.see(value);
             }
