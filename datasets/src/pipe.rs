@@ -10,6 +10,8 @@
 //! The reader trusts nothing: lengths are checked before use, and memory grows with what has arrived, not with
 //! what a length announces.
 
+#[cfg(test)]
+mod fuzz;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ fn hello() -> Hello {
     Hello { protocol: PROTOCOL.into(), version: VERSION, reader: "test".into(), format: "GPKG".into(), layers: vec![] }
 }
 
-fn header(fields: usize) -> LayerHeader {
+pub(super) fn header(fields: usize) -> LayerHeader {
     LayerHeader {
         name: "hydrant".into(),
         fields: (0..fields).map(|i| Field { name: format!("f{i}"), ty: FieldType::Text }).collect(),
@@ -35,7 +35,7 @@ fn read_all(bytes: &[u8]) -> Result<Vec<Event>, PipeError> {
     Ok(events)
 }
 
-fn stream(write: impl FnOnce(&mut PipeWriter<&mut Vec<u8>>) -> io::Result<()>) -> Vec<u8> {
+pub(super) fn stream(write: impl FnOnce(&mut PipeWriter<&mut Vec<u8>>) -> io::Result<()>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = PipeWriter::new(&mut bytes);
     writer.hello(&hello()).unwrap();
@@ -109,97 +109,6 @@ proptest! {
         let at = at % bytes.len();
         bytes[at] = to;
         let _ = read_all(&bytes);
-    }
-}
-
-/// Every kind of frame, and every kind of geometry and value in them.
-fn rich_streams() -> [Vec<u8>; 2] {
-    let p = |i: u32| Position::new(116.0 + f64::from(i) * 1e-3, 30.0, f64::from(i));
-    let line: Vec<Position> = (0..5).map(p).collect();
-    let ring = vec![p(0), p(1), Position::new(116.0, 30.5, 0.0), p(0)];
-    let shapes = [
-        Shape::Point(p(0)),
-        Shape::Line(line.clone()),
-        Shape::Polygon(vec![ring.clone()]),
-        Shape::MultiPoint(line.clone()),
-        Shape::MultiLine(vec![line.clone(), line]),
-        Shape::MultiPolygon(vec![vec![ring.clone()], vec![ring]]),
-    ];
-    let values = vec![Value::Null, true.into(), 7.into(), 1.5.into(), "阀门".into()];
-    let features = stream(|w| {
-        w.layer(&header(5))?;
-        for (i, shape) in shapes.iter().enumerate() {
-            let geometry = Geometry { shape: shape.clone(), has_z: i % 2 == 0 };
-            let measures = if i == 1 { vec![0.5; 5] } else { vec![] };
-            let source_id = (i > 2).then(|| format!("way/{i}"));
-            let raw =
-                RawFeature { record: i as u64 + 1, source_id, geometry: Some(geometry), measures, stroked: i == 3, values: values.clone() };
-            assert!(w.feature(&raw)?);
-        }
-        w.problem(&Problem { record: 9, source_id: None, reason: "no_geometry".into(), detail: "x".into(), values: values.clone() })?;
-        w.note(&Note { key: "reader_warned".into(), detail: "y".into() })?;
-        w.layer_end()?;
-        w.layer_fail("other", &Fail { key: "crs_missing".into(), detail: String::new() })?;
-        w.end()
-    });
-    let crs = CrsUse { source: "EPSG:4490".into(), wkt: None, given: false, way: CrsWay::Same };
-    let grid = GridHeader { columns: 3, rows: 4, west: 116.0, north: 30.0, cell_lon: 0.1, cell_lat: 0.1, crs };
-    let rows = stream(|w| {
-        w.grid(&grid)?;
-        w.rows(3, &GridRows { first: 0, cells: vec![1.0; 6] })?;
-        w.rows(3, &GridRows { first: 2, cells: vec![2.0; 6] })?;
-        w.end()
-    });
-    [features, rows]
-}
-
-/// One thing done to a stream: a byte set, a piece taken out, doubled, moved, filled; a length or a count made to lie.
-fn mutate(bytes: &mut Vec<u8>, (what, at, length, byte): (u8, usize, usize, u8)) {
-    let at = at % bytes.len().max(1);
-    let end = (at + length).min(bytes.len());
-    match what {
-        0 if at < bytes.len() => bytes[at] = byte,
-        1 => drop(bytes.drain(at..end)),
-        2 => {
-            let piece = bytes[at..end].to_vec();
-            bytes.splice(at..at, piece);
-        }
-        3 => bytes.truncate(at),
-        4 => bytes[at..end].fill(byte),
-        5 if at + 4 <= bytes.len() => bytes[at..at + 4].copy_from_slice(&(u32::from(byte) << 24 | length as u32).to_le_bytes()),
-        6 if at + 8 <= bytes.len() => {
-            bytes[at..at + 8].copy_from_slice(&f64::from_bits(u64::from(byte) << 56 | 0x7ff0 << 48).to_le_bytes())
-        }
-        _ => bytes.insert(at, byte),
-    }
-}
-
-proptest! {
-    /// Honest streams, damaged in several places: refused or read as something else, in memory that what came can fill.
-    #[test]
-    fn no_damaged_stream_makes_it_panic_or_swell(
-        grid: bool,
-        damage in prop::collection::vec((0u8..8, any::<prop::sample::Index>(), 0usize..80, any::<u8>()), 1..12),
-    ) {
-        let mut bytes = rich_streams()[usize::from(grid)].clone();
-        for (what, at, length, byte) in damage {
-            let at = at.index(bytes.len().max(1));
-            mutate(&mut bytes, (what, at, length, byte));
-        }
-        let mut reader = PipeReader::new(&bytes[..]);
-        let mut events = 0;
-        while let Ok(Some(_)) = reader.next_event() {
-            events += 1;
-            prop_assert!(events <= bytes.len(), "more events than bytes");
-        }
-        prop_assert!(reader.buffer.capacity() <= 2 * bytes.len() + (1 << 10), "{} for {}", reader.buffer.capacity(), bytes.len());
-    }
-}
-
-#[test]
-fn the_streams_to_be_damaged_are_whole_before() {
-    for bytes in rich_streams() {
-        assert!(matches!(read_all(&bytes).unwrap().last(), Some(Event::End(_))));
     }
 }
 
