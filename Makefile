@@ -11,8 +11,8 @@ CITY ?= $(CACHE)/cities/demo-village
 LISTEN ?= 127.0.0.1:8080
 PREFIX ?= $(HOME)/.local
 SERVER_CRATES := -p citytwin -p citytwin-analysis -p citytwin-assets -p citytwin-catalogue -p citytwin-datasets -p citytwin-demo \
-    -p citytwin-faults -p citytwin-gdal -p citytwin-index -p citytwin-live -p citytwin-model -p citytwin-store -p citytwin-tests -p citytwin-tiles \
-    -p citytwin-viewer-state -p citytwin-viewer-stream -p citytwin-wire
+    -p citytwin-faults -p citytwin-faults-disk -p citytwin-gdal -p citytwin-index -p citytwin-live -p citytwin-model -p citytwin-store \
+    -p citytwin-tests -p citytwin-tiles -p citytwin-viewer-state -p citytwin-viewer-stream -p citytwin-wire
 
 .PHONY: help demo load-demo build install console web viewer test test-server test-viewer test-install bench soak lint
 
@@ -75,9 +75,9 @@ bench: build ## Index, items page and load against PostGIS on the same machine, 
 	@.build/packages.sh bench
 	tests/peers/bench.sh
 
-soak: ## What takes longer: a thousand kills, a million damaged streams, every supply zone of a city
+soak: ## What takes longer: a thousand kills, ten million damaged streams, every supply zone of a city
 	CITYTWIN_SOAK=400 cargo test --locked -p citytwin-faults -- --nocapture
-	PROPTEST_CASES=1000000 cargo test --locked -p citytwin-datasets --lib pipe
+	PROPTEST_CASES=10000000 cargo test --locked -p citytwin-datasets --lib pipe::fuzz
 	cargo build --locked -p citytwin
 	CITYTWIN_SOAK=1 tests/hydraulics.sh $(T)/debug
 

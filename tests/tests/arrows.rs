@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("citytwin-viewer-pack", &[]),
     ("citytwin-tests", &[]),
     ("citytwin-faults", &["citytwin-model", "citytwin-store", "citytwin-live"]),
+    ("citytwin-faults-disk", &[]),
     ("citytwin-peers", &["citytwin-model", "citytwin-catalogue", "citytwin-index", "citytwin-store", "citytwin-wire"]),
 ];
 

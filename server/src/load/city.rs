@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use citytwin_assets::{Lang, say};
 use citytwin_catalogue::Catalogue;
 use citytwin_model::{Bounds, Class, Kept, LonLat};
-use citytwin_store::{CityConfig, STORE_FILE, Store, utc_offset_minutes};
+use citytwin_store::{CityConfig, STORE_FILE, Store, StoreError, utc_offset_minutes};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,7 +77,12 @@ impl City {
     pub fn store(&mut self, file: &Path, extent: Option<Bounds>) -> anyhow::Result<&Store> {
         if self.store.is_none() {
             let config = self.new_config(file, extent)?;
-            self.store = Some(Store::create(&self.dir, &config, &self.catalogue.classes)?);
+            let classes = &self.catalogue.classes;
+            self.store = Some(match patiently(self.lang, &self.dir, || Store::create(&self.dir, &config, classes)) {
+                // Another load has made it in the meantime.
+                Err(StoreError::AlreadyThere { .. }) => patiently(self.lang, &self.dir, || Store::open(&self.dir, classes))?,
+                made => made?,
+            });
         }
         Ok(self.store.as_ref().expect("just made"))
     }

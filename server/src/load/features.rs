@@ -14,7 +14,7 @@ use citytwin_datasets::pipe::{CrsUse, CrsWay, Event, LayerHeader, Problem, RawFe
 use citytwin_datasets::shape::Repair;
 use citytwin_datasets::{Ahead, Fit, HelperError, Reason, Request, Skipped, Stream};
 use citytwin_model::{Bounds, Class, ClassNo, Geometry, GeometryKind, Value};
-use citytwin_store::{CONFIG_FILE, Counts, Load, LoadInfo, LoadSummary, Record, Refusal, STORE_FILE, Store, Unstored, Way};
+use citytwin_store::{CONFIG_FILE, Counts, Load, LoadInfo, LoadSummary, Record, Refusal, STORE_FILE, Store, StoreError, Unstored, Way};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
@@ -172,6 +172,18 @@ fn extent(task: &Task, city: &City) -> anyhow::Result<Bounds> {
     }
 }
 
+/// A write that failed. Where there was no room: what is in the city, and how to go on.
+fn not_landed(task: &Task, error: StoreError, id: i64, counts: Counts) -> anyhow::Error {
+    match error {
+        StoreError::DiskFull => {
+            let values: [(&str, &dyn std::fmt::Display); 4] =
+                [("id", &id), ("added", &counts.added), ("changed", &counts.changed), ("city", &task.args.city.display())];
+            anyhow::anyhow!(task.say("load.disk_full", &values))
+        }
+        other => other.into(),
+    }
+}
+
 /// The file's name; with the layer's, where the operator sent that one layer somewhere, so that two layers of one file
 /// loaded into one class are two data sets.
 fn source_name(task: &Task, plan: &Plan) -> String {
@@ -294,7 +306,8 @@ impl<'s> Session<'_, 's> {
             other: fitted.other,
             source_id: fitted.source_id,
         };
-        load.add_filled(record, Some(layer.fits.columns(kind).clone()))?;
+        let added = load.add_filled(record, Some(layer.fits.columns(kind).clone()));
+        added.map_err(|e| not_landed(self.task, e, load.id(), load.counts()))?;
         self.waiting.push_back((self.number, layer, raw));
         self.take_refused()?;
         let first = self.load.as_ref().and_then(Load::waits).unwrap_or(u64::MAX);
@@ -432,11 +445,15 @@ impl<'s> Session<'_, 's> {
             if task.interrupt.asked() {
                 return Err(self.broken_off());
             }
-            load.land()?;
+            load.land().map_err(|e| not_landed(task, e, load.id(), load.counts()))?;
             self.take_refused()?;
         }
         // A lock that lasts is waited for inside.
-        let summary: Option<LoadSummary> = self.load.take().map(Load::finish).transpose()?;
+        let finish = |load: Load| {
+            let (id, counts) = (load.id(), load.counts());
+            load.finish().map_err(|e| not_landed(task, e, id, counts))
+        };
+        let summary: Option<LoadSummary> = self.load.take().map(finish).transpose()?;
         let (refused, refused_by_class) = (self.refusals.total, std::mem::take(&mut self.refusals.by_class));
         drop(self.progress);
         for line in self.refusals.finish()? {

@@ -2,6 +2,7 @@
 
 use crate::config::CityConfig;
 use crate::error::{NotOurs, Result, StoreError};
+use crate::files::FileLock;
 use crate::gpkg;
 use crate::migrate;
 use crate::mounts::refuse_network_share;
@@ -14,7 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The store's file in a city's folder.
 pub const FILE: &str = "city.gpkg";
@@ -65,6 +66,11 @@ impl Store {
             return Err(StoreError::AlreadyThere { dir: dir.to_owned() });
         }
         std::fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+        // Two who begin at once must not both make it: the later one would put an empty city over the other's.
+        let _making = sole_maker(dir)?;
+        if path.exists() {
+            return Err(StoreError::AlreadyThere { dir: dir.to_owned() });
+        }
         config.write(dir)?;
         // Under another name until it is whole, so that a power cut leaves no half city.
         let part = dir.join("city.gpkg.part");
@@ -218,6 +224,18 @@ impl Store {
     #[doc(hidden)]
     pub fn without_sync_for_fault_tests(&self) -> Result<()> {
         Ok(self.writer().pragma_update(None, "synchronous", "OFF")?)
+    }
+}
+
+/// Held while a city is made; waited for as long as for any other lock.
+fn sole_maker(dir: &Path) -> Result<FileLock> {
+    let start = Instant::now();
+    loop {
+        match FileLock::try_take(dir.join(".making.lock"))? {
+            Some(lock) => return Ok(lock),
+            None if start.elapsed() < BUSY_WAIT => std::thread::sleep(BUSY_STEP),
+            None => return Err(StoreError::Busy),
+        }
     }
 }
 

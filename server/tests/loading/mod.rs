@@ -1,6 +1,8 @@
 //! The real programs, a place to load into, and plain sqlite3 to look at what came of it.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub mod disk;
+
 use citytwin_model::{Geometry, Shape, wkb};
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
@@ -10,15 +12,18 @@ use std::sync::OnceLock;
 /// The helper, built if it is not there: it is another package, so cargo does not bring it along.
 pub fn helper() -> &'static Path {
     static HELPER: OnceLock<PathBuf> = OnceLock::new();
-    HELPER.get_or_init(|| {
-        let beside = Path::new(env!("CARGO_BIN_EXE_citytwin")).with_file_name("citytwin-gdal");
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "-q", "-p", "citytwin-gdal"]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        // Cargo tells its tests where it builds only in this way.
-        build.env("CARGO_TARGET_DIR", beside.parent().and_then(Path::parent).expect("target/debug"));
-        assert!(build.status().expect("cargo runs").success(), "citytwin-gdal does not build");
-        beside
-    })
+    HELPER.get_or_init(|| built("citytwin-gdal", "citytwin-gdal"))
+}
+
+/// Builds another package of the workspace; the file of its that is asked for.
+fn built(package: &str, file: &str) -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_citytwin")).with_file_name(file);
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "-q", "-p", package]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    // Cargo tells its tests where it builds only in this way.
+    build.env("CARGO_TARGET_DIR", beside.parent().and_then(Path::parent).expect("target/debug"));
+    assert!(build.status().expect("cargo runs").success(), "{package} does not build");
+    beside
 }
 
 pub struct Place {

@@ -6,8 +6,9 @@
 //! real disks do. Shared memory (`-shm`) is passed on: SQLite rebuilds it from the log whenever the first connection
 //! opens a file. Creating and deleting files takes effect at once; that the folder is synced is not tested here.
 
+use crate::unsynced::Unsynced;
 use rusqlite::ffi;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io::Write;
 use std::ptr;
@@ -62,54 +63,6 @@ unsafe impl Send for Layer {}
 unsafe impl Sync for Layer {}
 
 static LAYER: OnceLock<Layer> = OnceLock::new();
-
-/// What was written to a file and not synced, shared by all connections of this process.
-#[derive(Default)]
-struct Unsynced {
-    /// Pieces that do not overlap, by offset.
-    pieces: BTreeMap<i64, Vec<u8>>,
-    /// Length of the file as readers see it; `None` while it is the real one.
-    len: Option<i64>,
-    /// The shortest that the file has been cut to since the last sync.
-    cut: Option<i64>,
-}
-
-impl Unsynced {
-    fn write(&mut self, at: i64, bytes: &[u8], len_now: i64) {
-        self.clear(at, at + bytes.len() as i64);
-        self.pieces.insert(at, bytes.to_vec());
-        self.len = Some(len_now.max(at + bytes.len() as i64));
-    }
-
-    /// Takes a range out of the pieces.
-    fn clear(&mut self, from: i64, to: i64) {
-        let touched: Vec<i64> = self.pieces.range(..to).filter(|(at, piece)| **at + piece.len() as i64 > from).map(|(at, _)| *at).collect();
-        for at in touched {
-            let piece = self.pieces.remove(&at).expect("just found");
-            let end = at + piece.len() as i64;
-            if at < from {
-                self.pieces.insert(at, piece[..(from - at) as usize].to_vec());
-            }
-            if end > to {
-                self.pieces.insert(to, piece[(to - at) as usize..].to_vec());
-            }
-        }
-    }
-
-    fn truncate(&mut self, len: i64) {
-        self.clear(len, i64::MAX);
-        self.len = Some(len);
-        self.cut = Some(self.cut.map_or(len, |cut| cut.min(len)));
-    }
-
-    fn overlay(&self, at: i64, buffer: &mut [u8]) {
-        let end = at + buffer.len() as i64;
-        for (&from, piece) in self.pieces.range(..end).filter(|(from, piece)| **from + piece.len() as i64 > at) {
-            let (lo, hi) = (from.max(at), (from + piece.len() as i64).min(end));
-            buffer[(lo - at) as usize..(hi - at) as usize].copy_from_slice(&piece[(lo - from) as usize..(hi - from) as usize]);
-        }
-    }
-}
 
 /// Puts the layer under every SQLite connection that this process opens from now on.
 pub fn install(mode: Mode, trap: Trap) {
@@ -426,33 +379,4 @@ passed_on!(shm_unmap, xShmUnmap, delete: c_int);
 
 unsafe extern "C" fn shm_barrier(file: *mut ffi::sqlite3_file) {
     unsafe { real_methods(file).xShmBarrier.expect("SQLite's own layer has all methods")(real_file(file)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Writes, cuts and overlays against a plain vector.
-    #[test]
-    fn unsynced_pieces_read_like_a_file() {
-        let mut unsynced = Unsynced::default();
-        let mut plain: Vec<u8> = Vec::new();
-        let mut x = 7u64;
-        for step in 0..4000u64 {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (at, len) = ((x >> 33) as usize % 500, (x >> 20) as usize % 60 + 1);
-            if step % 17 == 0 {
-                unsynced.truncate(at as i64);
-                plain.resize(at, 0);
-            } else {
-                let bytes = vec![step as u8; len];
-                unsynced.write(at as i64, &bytes, plain.len() as i64);
-                plain.resize(plain.len().max(at + len), 0);
-                plain[at..at + len].copy_from_slice(&bytes);
-            }
-            let mut read = vec![0; plain.len()];
-            unsynced.overlay(0, &mut read);
-            assert_eq!((read, unsynced.len), (plain.clone(), Some(plain.len() as i64)), "step {step}");
-        }
-    }
 }
