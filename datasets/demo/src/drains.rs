@@ -14,6 +14,7 @@ use crate::random::Random;
 use crate::seams::{Seams, Trunk};
 use crate::stock::{self, Laid};
 use crate::streets::{Edge, Node, Service};
+use crate::water::crown_under;
 use std::collections::BTreeMap;
 
 /// From a storm drain's outside down to a sewer's crown at a junction: 0.15 m by law, the sewer's wall, and what the
@@ -168,7 +169,7 @@ impl Works<'_> {
             stops: &stops,
             grounds: &grounds,
             arrived: &ends,
-            crown_from: self.crown_below(from),
+            crown_from: if run.to.is_some() { self.crown_below(from) } else { self.crown_at_outfall(from) },
             crown_to: self.crown_below(run.to),
             outfall: run.to.is_none(),
         };
@@ -209,6 +210,12 @@ impl Works<'_> {
     /// How high a crown may lie at a junction where another network's drains cross above.
     fn crown_below(&self, node: Option<Node>) -> Option<f64> {
         self.above?.low.get(&node?).map(|low| low - CROSSING_GAP_M)
+    }
+
+    /// Below the trunk main along the bank, too.
+    fn crown_at_outfall(&self, node: Option<Node>) -> Option<f64> {
+        let under = crown_under(self.quarter, node?).filter(|_| self.service == Service::Storm);
+        self.crown_below(node).into_iter().chain(under).reduce(f64::min)
     }
 
     fn laid(&self, run: &Run, start: Plan, diameter_mm: i64) -> Laid {

@@ -6,6 +6,7 @@
 use crate::gradient::PipeEnd;
 use crate::quarter::Quarter;
 use crate::streets::{Edge, Node};
+use crate::water::Inlet;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Seams {
     pub junctions: BTreeMap<Node, String>,
     pub water: BTreeMap<Node, String>,
     pub gas: BTreeMap<Node, String>,
+    /// Basins that the strip's trunk main is yet to reach.
+    pub inlets: Vec<Inlet>,
     /// Trunk sewers that go on to the east.
     pub trunks: BTreeMap<Node, Trunk>,
     /// Bottom of the storm drains that lie above them.

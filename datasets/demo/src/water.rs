@@ -5,9 +5,11 @@ mod demand;
 mod hydraulics;
 mod sizing;
 mod supply;
+mod trunk;
 
 pub use customers::{Customer, kind as customer_kind};
 pub use demand::{Uses, emit_patterns, of_building};
+pub use trunk::{Inlet, crown_under};
 
 use crate::SinkError;
 use crate::admin::Character;
@@ -126,7 +128,15 @@ pub fn emit(quarter: &Quarter, town: &Buildings, seams: &mut Seams, out: &mut Em
     net.vents(quarter, &ends_of, out)?;
     let join_kpa = kpa(design.head_at(site.node) - net.nodes[&site.node].ground_m);
     water.source_kpa = kpa(design.manifold_head_m() - site.ground_m);
-    water.source = supply::emit(quarter, &site, &design, &zone, &net.code(site.node), join_kpa, out)?;
+    let supply = supply::emit(quarter, &site, &design, &zone, &net.code(site.node), join_kpa, out)?;
+    water.source = supply.works;
+    if trunk::is_fed(quarter) {
+        seams.inlets.push(Inlet { basin: supply.basin, lps: design.mean_lps });
+        if trunk::ends_in(quarter) {
+            let works = trunk::emit(quarter, &std::mem::take(&mut seams.inlets), out)?;
+            (water.source, water.source_kpa) = (Some(works.0), works.1);
+        }
+    }
     for customer in &town.customers {
         let around = demand::junctions(quarter, &quarter.blocks[customer.block], &net);
         let near = |node: &Node| net.nodes[node].at.distance(customer.at);

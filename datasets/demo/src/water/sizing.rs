@@ -115,7 +115,7 @@ fn head_along(places: &[(f64, usize)], heads_m: &[f64], s: f64) -> f64 {
 }
 
 /// What pumps lift by at a flow: EPANET's curve through the rated point.
-fn gain((rated_lps, rated_head_m): (f64, f64), lps: f64) -> f64 {
+pub fn gain((rated_lps, rated_head_m): (f64, f64), lps: f64) -> f64 {
     let share = lps / rated_lps;
     rated_head_m * (4.0 - share * share) / 3.0
 }

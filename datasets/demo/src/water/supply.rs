@@ -1,5 +1,5 @@
-//! Where a zone's water comes from: a basin, the pumps that lift from it, the meter behind them. In the west that is the
-//! water works upstream of the city, in the quarters to the east a station on the river's bank.
+//! Where a zone's water comes from: a basin, the pumps that lift from it, the meter behind them. In a village that is the
+//! water works upstream; the quarters of a larger city have a station on the river's bank, whose basin a trunk main fills.
 
 use super::Run;
 use super::sizing::Design;
@@ -13,7 +13,7 @@ use crate::names::Name;
 use crate::plan::{Plan, line_length};
 use crate::quarter::Quarter;
 use crate::stock::Laid;
-use crate::streets::{EdgeKind, Node};
+use crate::streets::{EdgeKind, Node, Way};
 use std::cmp::Reverse;
 
 /// Hazen–Williams C of the main behind the pumps.
@@ -33,7 +33,7 @@ pub struct Site {
     joins: Plan,
     /// Where the pumps' pipes come together.
     pub manifold: Plan,
-    /// Away from the street.
+    /// Away from what is fed, or along the bank.
     back: Plan,
     pub ground_m: f64,
     /// Level of the basin.
@@ -42,7 +42,7 @@ pub struct Site {
 
 impl Site {
     pub fn of(quarter: &Quarter, net: &Net, runs: &[Run]) -> Self {
-        let is_works = quarter.a == 0;
+        let is_works = quarter.frame.extent.across == 1;
         let node = if is_works { quarter.entry() } else { on_the_bank(quarter, runs) };
         let joins = net.nodes[&node].at;
         let at = quarter.ground().lattice(joins);
@@ -53,7 +53,9 @@ impl Site {
         };
         let ground_m = quarter.ground().height(manifold);
         let basin_m = round_to(ground_m - BASIN_DEPTH_M, 2);
-        Self { node, is_works, joins, manifold, back: (manifold - joins).unit(), ground_m, basin_m }
+        // Upstream along the bank, beside the trunk main.
+        let back = if is_works { (manifold - joins).unit() } else { quarter.direction(at, Way::East) * -1.0 };
+        Self { node, is_works, joins, manifold, back, ground_m, basin_m }
     }
 
     fn outlet(&self) -> Vec<Plan> {
@@ -79,8 +81,14 @@ fn on_the_bank(quarter: &Quarter, runs: &[Run]) -> Node {
     *known.first().expect("a road with junctions runs along the bank")
 }
 
-/// Basin, station, pumps, the main into the network and its meter. `join` is the code of the node that is fed. Returns the
-/// works, where these are the works.
+/// What is known of a zone's supply once it is written.
+pub struct Supply {
+    /// The works, where these are the works.
+    pub works: Option<(String, Plan, f64)>,
+    pub basin: (String, Plan),
+}
+
+/// Basin, station, pumps, the main into the network and its meter. `join` is the code of the node that is fed.
 pub fn emit(
     quarter: &Quarter,
     site: &Site,
@@ -89,61 +97,29 @@ pub fn emit(
     join: &str,
     join_kpa: f64,
     out: &mut Emitter,
-) -> Result<Option<(String, Plan, f64)>, SinkError> {
+) -> Result<Supply, SinkError> {
     let height = |p: Plan| quarter.ground().height(p);
     let is_works = site.is_works;
-    let is_first = is_works && quarter.b == quarter.frame.extent.middle().1;
-    let stem: Name = if is_first { ("示范市", "Shifan").into() } else { quarter.stem() };
+    let stem: Name = if is_works { ("示范市", "Shifan").into() } else { quarter.stem() };
     let year = if is_works { 1992_i64 } else { 2006 };
-    let capacity = libm::ceil(design.rated_lps * 86.4 * 1.2 / 500.0) * 500.0;
-    // Not towards the river, where the ground falls.
-    let basin_at = site.manifold + site.back * 6.0 - site.back.left() * 14.0;
-    let basin = out.code("QSC");
-    let row = Row::of("water_reservoir")
-        .set("code", basin.as_str())
-        .name(&stem.and("清水池", "Clear-water Basin"))
-        .set("state", "in_use")
-        .set("built_year", year)
-        .measure("head_m", site.basin_m, 2)
-        .measure("volume_m3", capacity * 0.15, 0)
-        .set("zone", zone);
-    out.point(row, basin_at, height(basin_at))?;
-    let manifold = out.code("JPD");
-    let manifold_z = site.ground_m - WATER_COVER_M;
-    out.point(node_row("water_node", &manifold, "junction", site.ground_m).set("zone", zone), site.manifold, manifold_z)?;
-    let works = if is_works { Some(works(quarter, site, &stem, capacity, zone, (&basin, basin_at), out)?) } else { None };
-    let station = out.code("GSB");
-    let house = site.manifold + site.back * 4.0;
-    let name = if is_works { stem.and("送水泵房", "High-lift Pump House") } else { stem.and("供水加压泵站", "Booster Station") };
-    let row = Row::of("water_pump_station")
-        .set("code", station.as_str())
-        .name(&name)
-        .set("state", "in_use")
-        .set("built_year", year)
-        .measure("capacity_m3d", capacity, 0)
-        .set("pumps", PUMPS)
-        .set("node", manifold.as_str())
-        .set("zone", zone);
-    out.point(row, house, height(house))?;
-    let each_m3h = design.rated_lps * 3.6 / (PUMPS - 1) as f64;
-    for k in 0..PUMPS {
-        let at = site.manifold + site.back * 2.5 + site.back.left() * ((k - 1) as f64 * 2.5);
-        let row = Row::of("water_pump")
-            .set("code", out.code("GSJ"))
-            .set("name", format!("{}{} 号机组", name.zh, k + 1))
-            .set("state", "in_use")
-            .set("built_year", year.max(2008))
-            .set("station", station.as_str())
-            .set("from_node", basin.as_str())
-            .set("to_node", manifold.as_str())
-            .measure("rated_m3h", each_m3h, 0)
-            .measure("rated_head_m", design.rated_head_m, 1)
-            // At four fifths of efficiency.
-            .measure("power_kw", libm::ceil(each_m3h / 3600.0 * design.rated_head_m * 9.81 / 0.8 * 1.15), 0)
-            .set("drive", "fixed")
-            .set("standby", k == PUMPS - 1);
-        out.point(row, at, height(at))?;
-    }
+    let lift = Lift {
+        station: if is_works {
+            stem.and("送水泵房", "High-lift Pump House")
+        } else {
+            stem.and("供水加压泵站", "Booster Station")
+        },
+        stem,
+        year,
+        manifold: site.manifold,
+        back: site.back,
+        ground_m: site.ground_m,
+        basin_m: site.basin_m,
+        basin_at: site.manifold + if is_works { site.back * 6.0 - site.back.left() * 14.0 } else { site.back * 24.0 },
+        rated: (design.rated_lps, design.rated_head_m),
+        zone,
+    };
+    let (basin, manifold) = lift.emit(quarter, out)?;
+    let works = if is_works { Some(lift.works(quarter, &basin, 400, out)?) } else { None };
     let laid = Laid { year, material: "ductile_iron", soil: "high", character: Character::Houses };
     let (pipe, line) = (out.code("JP"), site.outlet());
     let manifold_kpa = super::kpa(design.manifold_head_m() - site.ground_m);
@@ -155,7 +131,7 @@ pub fn emit(
     out.line(row, &axis(quarter, &line, EdgeKind::Street, WATER_COVER_M, design.outlet_mm))?;
     let meter = Row::of("water_meter")
         .set("code", out.code("LLJ"))
-        .set("name", format!("{}分区计量表", stem.zh))
+        .set("name", format!("{}分区计量表", lift.stem.zh))
         .set("state", "in_use")
         .set("built_year", 2018_i64)
         .set("diameter_mm", design.outlet_mm)
@@ -165,40 +141,107 @@ pub fn emit(
         .set("district_meter", true)
         .set("smart", true);
     out.point(meter, line[1], height(line[1]))?;
-    Ok(works)
+    Ok(Supply { works, basin: (basin, lift.basin_at) })
 }
 
-/// The works themselves, with the main to their basin.
-fn works(
-    quarter: &Quarter,
-    site: &Site,
-    stem: &Name,
-    capacity: f64,
-    zone: &str,
-    (basin, basin_at): (&str, Plan),
-    out: &mut Emitter,
-) -> Result<(String, Plan, f64), SinkError> {
-    let at = basin_at + site.back * 20.0;
-    let ground_m = quarter.ground().height(at);
-    let code = out.code("SC");
-    let row = Row::of("water_source")
-        .set("code", code.as_str())
-        .name(&stem.and("自来水厂", "Water Works"))
-        .set("state", "in_use")
-        .set("built_year", 1992_i64)
-        .set("kind", "works")
-        .measure("head_m", site.basin_m, 2)
-        .measure("capacity_m3d", capacity, 0)
-        .set("pumps", PUMPS)
-        .set("zone", zone);
-    out.point(row, at, ground_m)?;
-    let laid = Laid { year: 1992, material: "steel", soil: "high", character: Character::Houses };
-    let line: Vec<Plan> = (0..=4).map(|k| at.toward(basin_at, f64::from(k) / 4.0)).collect();
-    let pipe = out.code("JP");
-    let row = pipe_row("water_pipe", &pipe, 400, &laid, WATER_COVER_M, line_length(&line), 0, [&code, basin])
-        .set("kind", "transmission")
-        .set("roughness", 120.0)
-        .set("zone", zone);
-    out.line(row, &axis(quarter, &line, EdgeKind::Street, WATER_COVER_M, 400))?;
-    Ok((code, at, ground_m))
+/// A basin and the pumps that lift from it.
+pub struct Lift<'a> {
+    pub stem: Name,
+    pub station: Name,
+    pub year: i64,
+    /// Where the pumps' pipes come together.
+    pub manifold: Plan,
+    /// Away from what is fed.
+    pub back: Plan,
+    pub ground_m: f64,
+    pub basin_m: f64,
+    pub basin_at: Plan,
+    /// Flow and head of the pumps that run.
+    pub rated: (f64, f64),
+    pub zone: &'a str,
+}
+
+impl Lift<'_> {
+    /// What the works make in a day, m³.
+    fn capacity(&self) -> f64 {
+        libm::ceil(self.rated.0 * 86.4 * 1.2 / 500.0) * 500.0
+    }
+
+    /// Returns the codes of the basin and of the node behind the pumps.
+    pub fn emit(&self, quarter: &Quarter, out: &mut Emitter) -> Result<(String, String), SinkError> {
+        let height = |p: Plan| quarter.ground().height(p);
+        let basin = out.code("QSC");
+        let row = Row::of("water_reservoir")
+            .set("code", basin.as_str())
+            .name(&self.stem.and("清水池", "Clear-water Basin"))
+            .set("state", "in_use")
+            .set("built_year", self.year)
+            .measure("head_m", self.basin_m, 2)
+            .measure("volume_m3", self.capacity() * 0.15, 0)
+            .set("zone", self.zone);
+        out.point(row, self.basin_at, height(self.basin_at))?;
+        let manifold = out.code("JPD");
+        let row = node_row("water_node", &manifold, "junction", self.ground_m).set("zone", self.zone);
+        out.point(row, self.manifold, self.ground_m - WATER_COVER_M)?;
+        let station = out.code("GSB");
+        let house = self.manifold + self.back * 4.0;
+        let row = Row::of("water_pump_station")
+            .set("code", station.as_str())
+            .name(&self.station)
+            .set("state", "in_use")
+            .set("built_year", self.year)
+            .measure("capacity_m3d", self.capacity(), 0)
+            .set("pumps", PUMPS)
+            .set("node", manifold.as_str())
+            .set("zone", self.zone);
+        out.point(row, house, height(house))?;
+        let (lps, head_m) = self.rated;
+        let each_m3h = lps * 3.6 / (PUMPS - 1) as f64;
+        for k in 0..PUMPS {
+            let at = self.manifold + self.back * 2.5 + self.back.left() * ((k - 1) as f64 * 2.5);
+            let row = Row::of("water_pump")
+                .set("code", out.code("GSJ"))
+                .set("name", format!("{}{} 号机组", self.station.zh, k + 1))
+                .set("state", "in_use")
+                .set("built_year", self.year.max(2008))
+                .set("station", station.as_str())
+                .set("from_node", basin.as_str())
+                .set("to_node", manifold.as_str())
+                .measure("rated_m3h", each_m3h, 0)
+                .measure("rated_head_m", head_m, 1)
+                // At four fifths of efficiency.
+                .measure("power_kw", libm::ceil(each_m3h / 3600.0 * head_m * 9.81 / 0.8 * 1.15), 0)
+                .set("drive", "fixed")
+                .set("standby", k == PUMPS - 1);
+            out.point(row, at, height(at))?;
+        }
+        Ok((basin, manifold))
+    }
+
+    /// The works behind the basin, with the main between the two.
+    pub fn works(&self, quarter: &Quarter, basin: &str, main_mm: i64, out: &mut Emitter) -> Result<(String, Plan, f64), SinkError> {
+        let at = self.basin_at + self.back * 20.0;
+        let ground_m = quarter.ground().height(at);
+        let code = out.code("SC");
+        let row = Row::of("water_source")
+            .set("code", code.as_str())
+            .name(&self.stem.and("自来水厂", "Water Works"))
+            .set("state", "in_use")
+            .set("built_year", 1992_i64)
+            .set("kind", "works")
+            .measure("head_m", self.basin_m, 2)
+            .measure("capacity_m3d", self.capacity(), 0)
+            .set("pumps", PUMPS)
+            .set("zone", self.zone);
+        out.point(row, at, ground_m)?;
+        let laid = Laid { year: 1992, material: "steel", soil: "high", character: Character::Houses };
+        let line: Vec<Plan> = (0..=4).map(|k| at.toward(self.basin_at, f64::from(k) / 4.0)).collect();
+        let pipe = out.code("JP");
+        let row = pipe_row("water_pipe", &pipe, main_mm, &laid, WATER_COVER_M, line_length(&line), 0, [&code, basin])
+            .set("kind", "transmission")
+            .set("roughness", 120.0)
+            .set("zone", self.zone);
+        out.line(row, &axis(quarter, &line, EdgeKind::Street, WATER_COVER_M, main_mm))?;
+        Ok((code, at, ground_m))
+    }
 }

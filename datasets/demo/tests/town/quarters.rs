@@ -92,7 +92,8 @@ fn no_street_ends_blindly_and_all_hang_together() {
     }
 }
 
-/// With the valves shut that are shut, a quarter's water comes from its own pumps alone.
+/// With the valves shut that are shut, a quarter's water comes from its own pumps alone; so does each trunk main's, which
+/// pours into the quarters' basins.
 #[test]
 fn water_zones_end_at_closed_valves() {
     let (town, _) = large_town();
@@ -102,13 +103,16 @@ fn water_zones_end_at_closed_valves() {
         .map(|valve| (valve.text("pipe"), valve.text("node")))
         .collect();
     assert!(shut.len() > 50);
+    let inlets: Vec<&Thing> = town.all("water_valve").filter(|valve| valve.text("kind") == "fcv").collect();
+    assert_eq!(inlets.len(), town.quarters());
+    let pours: BTreeSet<&str> = inlets.iter().map(|valve| valve.text("pipe")).collect();
     let mut neighbours: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for pump in town.all("water_pump") {
         neighbours.entry(pump.text("from_node")).or_default().push(pump.text("to_node"));
     }
     for pipe in town.all("water_pipe") {
         let (from, to) = (pipe.text("from_node"), pipe.text("to_node"));
-        if shut.contains(&(pipe.code(), from)) || shut.contains(&(pipe.code(), to)) {
+        if pours.contains(pipe.code()) || shut.contains(&(pipe.code(), from)) || shut.contains(&(pipe.code(), to)) {
             continue;
         }
         neighbours.entry(from).or_default().push(to);
@@ -126,7 +130,11 @@ fn water_zones_end_at_closed_valves() {
         reached
     };
     let sources: Vec<&str> = town.all("water_reservoir").map(Thing::code).collect();
-    assert_eq!(sources.len(), town.quarters());
+    let trunks = town.all("water_source").count();
+    assert_eq!(sources.len(), town.quarters() + trunks);
+    assert!(trunks >= 3);
+    let mains: Vec<f64> = town.all("water_pipe").map(|pipe| pipe.number("diameter_mm")).filter(|mm| *mm > 500.0).collect();
+    assert!(mains.len() > 20 && mains.iter().all(|mm| *mm <= 1200.0), "{mains:?}");
     let zones: Vec<BTreeSet<String>> = sources.iter().map(|source| reach(source)).collect();
     // A quarter's water is its own, and everybody has some.
     for (k, zone) in zones.iter().enumerate() {
