@@ -77,6 +77,7 @@ bench: build ## Index, items page and load against PostGIS on the same machine, 
 
 soak: ## What takes longer: a thousand kills, ten million damaged streams, every supply zone of a city
 	CITYTWIN_SOAK=400 cargo test --locked -p citytwin-faults -- --nocapture
+	CITYTWIN_SOAK=400 cargo test --locked -p citytwin --test load_killed -- --nocapture --test-threads=1
 	PROPTEST_CASES=10000000 cargo test --locked -p citytwin-datasets --lib pipe::fuzz
 	cargo build --locked -p citytwin
 	CITYTWIN_SOAK=1 tests/hydraulics.sh $(T)/debug

@@ -14,8 +14,8 @@ pub enum Kill {
     Turn(u64, u64),
     /// Before these bytes are written.
     Text(&'static str),
-    /// When the write lock is taken next after these bytes were written.
-    After(&'static str),
+    /// When the write lock is taken for the nth time after these bytes were written.
+    After(&'static str, u64),
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Disk {
         match self.kill {
             Kill::Never => {}
             Kill::Text(text) => drop(command.env("CITYTWIN_DISK_KILL_TEXT", text)),
-            Kill::After(text) => drop(command.env("CITYTWIN_DISK_KILL_AFTER", text)),
+            Kill::After(text, turns) => drop(command.env("CITYTWIN_DISK_KILL_AFTER", format!("{turns}:{text}"))),
             Kill::Operation(n) => drop(command.env("CITYTWIN_DISK_KILL_AT", n.to_string())),
             Kill::Turn(turn, operation) => drop(command.env("CITYTWIN_DISK_KILL_TURN", format!("{turn}:{operation}"))),
         }

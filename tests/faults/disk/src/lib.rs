@@ -10,7 +10,8 @@
 //! - `CITYTWIN_DISK_KILL_TURN`: `TURN:OPERATION`, so many file operations after SQLite's write lock was taken for the nth
 //!   time, 0 at once; when the lock is let go before, then.
 //! - `CITYTWIN_DISK_KILL_TEXT`: killed before these bytes are written.
-//! - `CITYTWIN_DISK_KILL_AFTER`: once these bytes were written, killed when the write lock is taken next.
+//! - `CITYTWIN_DISK_KILL_AFTER`: `TURNS:BYTES`, once these bytes were written, killed when the write lock is taken for the nth
+//!   time from there on.
 //! - `CITYTWIN_DISK_ROOM`: bytes by which files may grow before the disk is full.
 //! - `CITYTWIN_DISK_BOX`: the file that outlives the program, see [`disk::Recorder`].
 
