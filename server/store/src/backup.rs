@@ -10,6 +10,7 @@ use crate::files;
 use crate::store::{FILE, check_format};
 use citytwin_model::{Revision, Timestamp};
 use rusqlite::backup::{Backup as Pages, StepResult};
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,8 @@ const FORMAT: u32 = 1;
 /// Pages copied in one step: 8 MiB, then others get the disk.
 const PAGES: i32 = 2048;
 const PAUSE: Duration = Duration::from_millis(3);
+/// Another program's lock is waited for so long.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -275,12 +278,23 @@ pub(crate) fn copy_database(from: &Path, to: &Path) -> Result<()> {
     File::open(to).and_then(|f| f.sync_all()).map_err(StoreError::io(to))
 }
 
-/// A connection that changes nothing.
+/// A connection that changes nothing. What a program killed in mid-write has left half done, beside its journal, is taken
+/// back first, as whoever opens the file next would: read as it is, it would look damaged.
 pub(crate) fn read_only(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY)?;
     crate::gpkg::register_functions(&conn)?;
     conn.execute_batch("PRAGMA trusted_schema=OFF")?;
+    let look = |conn: &Connection| conn.query_row("PRAGMA schema_version", [], |_| Ok(()));
+    match look(&conn) {
+        Err(rusqlite::Error::SqliteFailure(e, _)) if e.extended_code == SQLITE_READONLY_ROLLBACK => {
+            let writer = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            writer.busy_timeout(BUSY)?;
+            look(&writer)?;
+        }
+        // Whatever else is wrong is told to who asks for more.
+        _ => {}
+    }
     Ok(conn)
 }
 

@@ -111,3 +111,27 @@ fn a_disk_that_fills_up_leaves_whole_revisions_and_the_load_goes_on_when_there_i
     assert_eq!(verify(&dir).unwrap(), []);
     drop(store);
 }
+
+/// A journal beside the file, of a program that was killed while it wrote without a log: as when a city that was just made
+/// changes over to its log.
+#[test]
+fn what_a_killed_program_left_half_written_is_no_damage() {
+    const KILLED: &str = "import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+assert db.execute('PRAGMA journal_mode=DELETE').fetchone() == ('delete',)
+db.execute('PRAGMA cache_size=1')
+db.execute('BEGIN')
+db.execute('CREATE TABLE half (x)')
+for i in range(200): db.execute('INSERT INTO half VALUES (randomblob(4000))')
+os.kill(os.getpid(), 9)";
+    let (dir, store) = new_city();
+    let revision = store.head().unwrap();
+    drop(store);
+    let file = dir.path().join(crate::STORE_FILE);
+    let killed = Command::new("python3").args(["-c", KILLED]).arg(&file).output().expect("python3 runs");
+    assert!(!killed.status.success() && killed.stderr.is_empty(), "{}", String::from_utf8_lossy(&killed.stderr));
+    assert!(std::fs::metadata(dir.path().join("city.gpkg-journal")).unwrap().len() > 512, "nothing was left half written");
+    assert_eq!(verify(dir.path()).unwrap(), []);
+    assert_eq!(crate::revision_of(dir.path()).unwrap(), Some(revision));
+    assert_eq!(reopen(&dir).head().unwrap(), revision);
+}
