@@ -95,11 +95,12 @@ pub fn say(lang: Lang, key: &str, values: &[(&str, &dyn Display)]) -> String {
 fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
     let mut out = String::with_capacity(text.len() + 32);
     let mut rest = text;
-    while let Some((before, name, after)) = next_placeholder(rest) {
+    while let Some(Placeholder { before, name, words, after }) = next_placeholder(rest) {
         out.push_str(before);
-        match values.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => write!(out, "{value}").expect("writing to a String"),
-            None => write!(out, "{{{name}}}").expect("writing to a String"),
+        match (values.iter().find(|(known, _)| *known == name), words) {
+            (Some((_, value)), None) => write!(out, "{value}").expect("writing to a String"),
+            (Some((_, value)), Some((one, many))) => out.push_str(if value.to_string() == "1" { one } else { many }),
+            (None, _) => write!(out, "{{{name}}}").expect("writing to a String"),
         }
         rest = after;
     }
@@ -107,14 +108,29 @@ fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
     out
 }
 
-/// Text before the next `{name}`, the name, and the text after it.
-fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+/// `{name}` stands for the value, `{name:one|many}` for the word that goes with it: `{count} {count:feature|features}`.
+struct Placeholder<'t> {
+    before: &'t str,
+    name: &'t str,
+    words: Option<(&'t str, &'t str)>,
+    after: &'t str,
+}
+
+fn next_placeholder(text: &str) -> Option<Placeholder<'_>> {
     let mut from = 0;
     while let Some(open) = text[from..].find('{').map(|at| at + from) {
         let inner = &text[open + 1..];
-        let len = inner.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-        if len > 0 && inner.as_bytes().get(len) == Some(&b'}') {
-            return Some((&text[..open], &inner[..len], &inner[len + 1..]));
+        let (name, rest) = inner.split_at(inner.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count());
+        let found = |words, after| Some(Placeholder { before: &text[..open], name, words, after });
+        if !name.is_empty() {
+            if let Some(after) = rest.strip_prefix('}') {
+                return found(None, after);
+            }
+            if let Some((words, after)) = rest.strip_prefix(':').and_then(|rest| rest.split_once('}'))
+                && let Some(words) = words.split_once('|')
+            {
+                return found(Some(words), after);
+            }
         }
         from = open + 1;
     }
@@ -144,7 +160,7 @@ mod tests {
 
     fn placeholders(mut text: &str) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
-        while let Some((_, name, after)) = next_placeholder(text) {
+        while let Some(Placeholder { name, after, .. }) = next_placeholder(text) {
             names.insert(name);
             text = after;
         }
@@ -174,6 +190,30 @@ mod tests {
         assert_eq!(fill("a {x} b {y}{x}", &[("x", &1), ("y", &"z")]), "a 1 b z1");
         assert_eq!(fill("{x} {not there} { {y", &[("x", &"{y}")]), "{y} {not there} { {y");
         assert_eq!(fill("{missing}", &[]), "{missing}");
+    }
+
+    #[test]
+    fn a_word_goes_with_its_number() {
+        let text = "{n} {n:layer has|layers have} {n:it|them";
+        assert_eq!(fill(text, &[("n", &1)]), "1 layer has {n:it|them");
+        assert_eq!(fill(text, &[("n", &"0")]), "0 layers have {n:it|them");
+        assert_eq!(fill("{n:one} {:a|b} {n:a|b}", &[("n", &2)]), "{n:one} {:a|b} b");
+        assert_eq!(fill("{missing:a|b}", &[]), "{missing}");
+    }
+
+    /// Where a number stands before a word of many, one of them has its own word.
+    #[test]
+    fn one_is_not_many() {
+        const NUMBERS: [&str; 9] = ["count", "features", "layers", "classes", "files", "parts", "rows", "columns", "more"];
+        for (key, message) in all() {
+            let mut text = message.en.as_str();
+            while let Some(Placeholder { name, words, after, .. }) = next_placeholder(text) {
+                let word = after.strip_prefix(' ').unwrap_or_default().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+                let is_many = word.len() > 2 && word.ends_with('s') && word != "was";
+                assert!(words.is_some() || !NUMBERS.contains(&name) || !is_many, "{key}: {{{name}}} {word}");
+                text = after;
+            }
+        }
     }
 
     #[test]

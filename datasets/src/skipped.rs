@@ -53,6 +53,8 @@ pub enum Reason {
     /// The coordinate operation has no answer for a vertex.
     NoTransformation(String),
     TooLarge,
+    /// A whole number of this column has more digits than 64 bits hold, and the reader would have made another of it.
+    TooLongNumber(String),
     /// A text that is not UTF-8, and no encoding was named in which it could be read.
     Encoding,
     /// The same key stands on an earlier record of the same file.
@@ -79,6 +81,7 @@ impl Reason {
             Self::Unconvertible { .. } => "unconvertible",
             Self::NoTransformation(_) => "no_transformation",
             Self::TooLarge => "too_large",
+            Self::TooLongNumber(_) => "too_long_number",
             Self::Encoding => "encoding",
             Self::KeyTwice(_) => "key_twice",
             Self::Other(_) => "other",
@@ -86,7 +89,7 @@ impl Reason {
     }
 
     /// Every key, for the test that each has its sentences.
-    pub const KEYS: [&'static str; 16] = [
+    pub const KEYS: [&'static str; 17] = [
         "no_geometry",
         "unreadable_geometry",
         "empty_geometry",
@@ -100,6 +103,7 @@ impl Reason {
         "unconvertible",
         "no_transformation",
         "too_large",
+        "too_long_number",
         "encoding",
         "key_twice",
         "other",
@@ -116,6 +120,7 @@ impl Reason {
             "broke_off" => Self::BrokeOff(detail),
             "no_transformation" => Self::NoTransformation(detail),
             "too_large" => Self::TooLarge,
+            "too_long_number" => Self::TooLongNumber(detail),
             "encoding" => Self::Encoding,
             _ => Self::Other(if detail.is_empty() { key.to_owned() } else { format!("{key}: {detail}") }),
         }
@@ -138,6 +143,7 @@ impl Reason {
             Self::Unconvertible { attribute, value, wanted } => {
                 vec![("attribute", attribute.clone()), ("value", value.clone()), ("wanted", wanted.clone())]
             }
+            Self::TooLongNumber(attribute) => vec![("attribute", attribute.clone())],
             Self::KeyTwice(key) => vec![("key", key.clone())],
         }
     }
@@ -169,7 +175,16 @@ mod tests {
 
     #[test]
     fn what_the_helper_says_keeps_its_key() {
-        for key in ["no_geometry", "unreadable_geometry", "empty_geometry", "not_finite", "no_transformation", "too_large", "encoding"] {
+        for key in [
+            "no_geometry",
+            "unreadable_geometry",
+            "empty_geometry",
+            "not_finite",
+            "no_transformation",
+            "too_large",
+            "too_long_number",
+            "encoding",
+        ] {
             assert_eq!(Reason::from_helper(key, "x".into()).key(), key);
         }
         assert_eq!(Reason::from_helper("new_thing", "x".into()), Reason::Other("new_thing: x".into()));

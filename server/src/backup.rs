@@ -15,11 +15,14 @@ const LIVE: &str = "live.db";
 /// The copy is a folder with the city's files and a manifest of their lengths and SHA-256: features with their whole
 /// history, readings and alarms, terrain, records that were refused and wait for their correction, the city's description
 /// and own classes. The key of the city is not in it. Writers go on meanwhile. The copy is checked, so that no backup is made
-/// of a damaged city. The folder appears only when it is whole.
+/// of a damaged city. The folder appears only when it is whole. `citytwin verify` looks a backup over, `citytwin restore` puts
+/// it back; the commands that only read (export, doctor, load --list) read it where it lies, and nothing changes it.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
-  citytwin backup --city shifan --to /backup/shifan-2026-11-21")]
+Examples:
+  citytwin backup --city shifan --to /backup/shifan-2026-11-21
+  citytwin verify --city /backup/shifan-2026-11-21
+  citytwin restore /backup/shifan-2026-11-21 --city shifan-again")]
 pub struct BackupArgs {
     /// The city's folder; it holds city.toml and city.gpkg
     #[arg(long, value_name = "DIR")]

@@ -36,6 +36,12 @@ pub fn open(city: &Path, lang: Lang) -> anyhow::Result<Store> {
     Ok(patiently(lang, city, || Store::open(city, &classes))?)
 }
 
+/// The same for a command that only reads: a backup is read too, and stays as it is.
+pub fn open_to_read(city: &Path, lang: Lang) -> anyhow::Result<Store> {
+    let classes = catalogue_of(city)?.classes;
+    Ok(patiently(lang, city, || Store::open_to_read(city, &classes))?)
+}
+
 /// Why a class that was named is not served though the city has it: another program has replaced its table.
 pub fn estranged(store: &Store, name: &str) -> Option<StoreError> {
     let labelled =

@@ -107,7 +107,7 @@ pub struct Args {
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let store = crate::classes::open(&args.city, lang)?;
+    let store = crate::classes::open_to_read(&args.city, lang)?;
     let mut args = args;
     args.crs = crate::load::crs_text(args.crs.as_deref(), lang)?;
     let job = Job::of(&args, lang, &store)?;

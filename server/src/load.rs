@@ -292,7 +292,7 @@ fn a_name(text: &str) -> Result<String, String> {
 }
 
 fn list(city: &Path, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = crate::classes::open(city, lang)?;
+    let store = crate::classes::open_to_read(city, lang)?;
     let zone = crate::clock::zone_of(store.config());
     let loads = store.loads()?;
     if loads.is_empty() {

@@ -3,6 +3,7 @@
 mod api;
 mod app;
 mod backup;
+mod beyond;
 mod classes;
 mod cli;
 mod clock;

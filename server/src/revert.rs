@@ -34,7 +34,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args, lang: Lang) -> anyhow::Result<Outcome> {
-    let store = classes::open(&args.city, lang)?;
+    let open = if args.to.is_some() { classes::open } else { classes::open_to_read };
+    let store = open(&args.city, lang)?;
     let told = |key: &str| anyhow!(say(lang, key, &[("feature", &args.feature)]));
     let (name, fid) = parse_public_id(&args.feature).ok_or_else(|| told("revert.no_feature"))?;
     let Some(class) = store.classes().into_iter().find(|known| known.id == name) else {

@@ -28,10 +28,10 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Without sign-in this machine reads; writing wants the key that is kept in the city's folder (admin.key, mode 600) and
 /// printed as a one-time link at the start. Flags win over the environment, the environment over CITY/serve.toml.
-///
-///     citytwin serve --city shifan --listen 127.0.0.1:8080
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Example:
+  citytwin serve --city shifan --listen 127.0.0.1:8080")]
 pub struct Args {
     #[command(flatten)]
     typed: Typed,
@@ -132,7 +132,11 @@ fn announce(app: &App, address: std::net::SocketAddr, once: &str, lang: Lang) {
     say("startup.address", &[("url", &format!("http://{address}/"))]);
     say("startup.sign_in", &[("url", &format!("http://{address}/signin?once={once}"))]);
     for table in app.store.estranged() {
-        say("startup.estranged", &[("table", &table)]);
+        say("startup.estranged", &[("table", &table), ("folder", &app.config.city.display())]);
+    }
+    // One that cannot be read now is no reason not to serve: the doctor looks at leisure.
+    for table in app.store.strangers().unwrap_or_default() {
+        say("startup.stranger", &[("table", &table), ("folder", &app.config.city.display())]);
     }
 }
 

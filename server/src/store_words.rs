@@ -24,6 +24,8 @@ pub fn sentence(lang: Lang, error: &StoreError) -> Option<String> {
         StoreError::NetworkShare { dir, kind } => say("network_share", &[("folder", &dir.display()), ("kind", kind)]),
         StoreError::NotEmpty { dir } => say("not_empty", &[("folder", &dir.display())]),
         StoreError::NoBackup { dir } => say("no_backup", &[("folder", &dir.display())]),
+        StoreError::IsBackup { dir } => say("is_backup", &[("folder", &dir.display())]),
+        StoreError::UnreadBackup { dir } => say("unread_backup", &[("folder", &dir.display())]),
         StoreError::BadBackup { dir, why } => say("bad_backup", &[("folder", &dir.display()), ("detail", &self::why(lang, why))]),
         StoreError::Damaged { path, detail } => say("damaged", &[("file", &path.display()), ("detail", detail)]),
         StoreError::NotEstranged(table) => say("not_estranged", &[("table", table)]),

@@ -3,7 +3,7 @@
 //! Nothing that stands is written over unless that was asked for; and what is no plain file, or belongs to a city, never is.
 
 use citytwin_assets::{Lang, say};
-use citytwin_store::{CONFIG_FILE, STORE_FILE};
+use citytwin_store::{CONFIG_FILE, MANIFEST_FILE, STORE_FILE};
 use std::path::{Path, PathBuf};
 
 /// Why files cannot stand where they are wanted; said in the operator's words by [`Unplaced::said`].
@@ -35,7 +35,7 @@ impl Unplaced {
 }
 
 /// What a city's folder holds beside the store and its log.
-const CITYS_OWN: [&str; 6] = [CONFIG_FILE, crate::classes::FILE_NAME, "live.db", "admin.key", "script.json", "manifest.json"];
+const CITYS_OWN: [&str; 6] = [CONFIG_FILE, crate::classes::FILE_NAME, "live.db", "admin.key", "script.json", MANIFEST_FILE];
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// Whether a file may be made at `path`. A rename would put it in the place of a device, a folder or a link's target too.
@@ -57,7 +57,9 @@ pub fn is_free(path: &Path, overwrite: bool) -> Result<(), Unplaced> {
 fn is_of_a_city(folder: &Path, path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     let stores = [STORE_FILE, "live.db"].iter().any(|file| SUFFIXES.iter().any(|suffix| name == format!("{file}{suffix}")));
-    (stores || CITYS_OWN.contains(&name)) && folder.join(CONFIG_FILE).exists() | folder.join(STORE_FILE).exists()
+    // A backup holds what its manifest names, and nothing else.
+    let of_backup = folder.join(MANIFEST_FILE).exists() && folder.join(STORE_FILE).exists();
+    of_backup || (stores || CITYS_OWN.contains(&name)) && folder.join(CONFIG_FILE).exists() | folder.join(STORE_FILE).exists()
 }
 
 #[cfg(test)]
@@ -94,5 +96,8 @@ mod tests {
             }
         }
         assert!(is_free(&city.join("report.gpkg"), false).is_ok());
+        std::fs::write(city.join(STORE_FILE), "x").unwrap();
+        std::fs::write(city.join(MANIFEST_FILE), "{}").unwrap();
+        assert!(matches!(is_free(&city.join("report.gpkg"), false), Err(Unplaced::OfACity(_))), "a backup holds nothing else");
     }
 }

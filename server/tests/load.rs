@@ -182,13 +182,47 @@ fn references_are_resolved_when_their_target_arrives() {
     let place = Place::new();
     let hydrants = place.file("hydrant.geojson", &collection(&[point(116.0, 30.0, json!({ "code": "H-1", "pipe": "WP-7" }))]));
     let said = place.loaded(0, &hydrants, &[]);
-    assert!(said.contains("1 features name a code that no feature has"), "{said}");
+    assert!(said.contains("1 feature names a code that no feature has"), "{said}");
     let pipe = json!({ "type": "Feature", "properties": { "code": "WP-7" },
         "geometry": { "type": "LineString", "coordinates": [[116.0, 30.0, 5.0], [116.001, 30.0, 5.1]] } });
     let pipes = place.file("给水管.geojson", &collection(&[pipe]));
     place.loaded(0, &pipes, &["--class", "water_pipe"]);
     let wire = (40u64 << 32) | place.rows("water_pipe")[0]["id"].as_u64().unwrap();
     assert_eq!(place.rows("hydrant")[0]["values"]["pipe"], json!(wire));
+}
+
+/// What lies beyond the square that 3D shows is loaded all the same, and said.
+#[test]
+fn what_lies_far_from_the_city_is_told() {
+    let place = Place::new();
+    let at = |lon: f64, lat: f64, code: &str| point(lon, lat, json!({ "code": code }));
+    let near = place.file("near.geojson", &collection(&[at(116.0, 30.0, "H-1"), at(116.3, 30.29, "H-2")]));
+    let said = place.loaded(0, &near, &["--class", "hydrant", "--origin", "116,30"]);
+    assert!(!said.contains("beyond the square"), "{said}");
+    let doctor = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
+        let output =
+            command.arg("doctor").arg("--city").arg(place.city()).env("LANG", "en_US.UTF-8").env_remove("LC_ALL").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(doctor().lines().count(), 1, "all is well");
+    // Axes that were exchanged, another zone, a zero; the third without a code.
+    let mut far = vec![at(116.0, 30.001, "H-3"), at(116.345, 30.0, "H-4"), at(0.0, 0.0, "H-5"), at(-64.0, -30.0, "H-6")];
+    far.push(point(116.0, 29.5, json!({})));
+    let file = place.file("far.geojson", &collection(&far));
+    for more in [&["--class", "hydrant", "--dry-run"][..], &["--class", "hydrant"]] {
+        let said = place.loaded(0, &file, more);
+        assert!(said.contains("4 features lie") && said.contains("the first: H-4, at 116.345, 30"), "{said}");
+    }
+    assert_eq!(place.rows("hydrant").len(), 7);
+    let said = doctor();
+    assert!(said.contains("4 features lie") && said.contains("hydrant.") && said.contains("all else is well"), "{said}");
+    // A line that leaves the square counts once.
+    let line = json!({ "type": "Feature", "properties": { "code": "W" }, "geometry": { "type": "LineString", "coordinates": [[116.0, 30.0], [117.0, 30.0], [117.0, 31.0]] } });
+    let said = place.loaded(0, &place.file("line.geojson", &collection(&[line])), &["--class", "water_pipe"]);
+    assert!(said.contains("1 feature lies") && said.contains("the first: W, at 117, 30"), "{said}");
+    assert!(doctor().contains("5 features lie"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn refused_pipes_are_corrected_with_other_programs_and_all_are_in() {
     let file = place.file("water_pipe.geojson", &collection(&features));
     let said = place.loaded(1, &file, &[]);
     assert!(said.contains("added 2,") && said.contains("refused 6"), "{said}");
-    assert!(said.contains("parts of 1 features that continue each other became one line"), "repaired, and told: {said}");
+    assert!(said.contains("in 1 feature parts that continue each other became one line"), "repaired, and told: {said}");
     for reason in
         ["2 parts that do not join", "“DN200” is not a whole number", "degenerate", "not on the earth", "no geometry", "the key P-1"]
     {

@@ -18,7 +18,7 @@ const ABOUT: [&str; 3] = ["ct_op", "ct_feature", "ct_changed"];
 
 pub(super) fn write(city: &Path, id: i64, to: &Path, overwrite: bool, lang: Lang) -> anyhow::Result<Outcome> {
     target::is_free(to, overwrite).map_err(|unplaced| anyhow::Error::msg(unplaced.said(lang)))?;
-    let store = crate::classes::open(city, lang)?;
+    let store = crate::classes::open_to_read(city, lang)?;
     let interrupt = Interrupt::listen();
     let mut progress = Progress::of(lang, "export.progress");
     progress.layer(&to.file_name().unwrap_or_default().to_string_lossy(), None);

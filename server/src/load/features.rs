@@ -7,6 +7,7 @@ use super::plan::{Fits, Plan, plan};
 use super::progress::{Progress, tell};
 use super::refused::Refusals;
 use super::{Task, hash, words};
+use crate::beyond::{Square, Tally};
 use crate::cli::{Outcome, operator};
 use anyhow::bail;
 use citytwin_assets::Lang;
@@ -73,6 +74,8 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         number: 0,
         fitted: 0,
         repairs: BTreeMap::new(),
+        square: city.opened().map(|store| Square::of(store.config())),
+        beyond: Tally::default(),
         partial: false,
         met: BTreeSet::new(),
         ways: Vec::new(),
@@ -233,6 +236,9 @@ struct Session<'t, 's> {
     number: u64,
     fitted: u64,
     repairs: BTreeMap<Repair, u64>,
+    /// What the 3D scene shows; a dry run without a city has none.
+    square: Option<Square>,
+    beyond: Tally,
     /// A file of corrected records: what it lacks is not gone.
     partial: bool,
     /// Classes that the file has a layer for.
@@ -296,6 +302,11 @@ impl<'s> Session<'_, 's> {
         self.fitted += 1;
         if let Some(repair) = fitted.repair {
             *self.repairs.entry(repair).or_default() += 1;
+        }
+        let beyond = self.square.as_ref().zip(fitted.geometry.as_ref()).and_then(|(square, geometry)| square.beyond(geometry));
+        if let Some(place) = beyond {
+            let code = code_of(fit.class(), &fitted.attributes);
+            self.beyond.note(place, || code.unwrap_or_else(|| format!("{} #{}", layer.header.name, raw.record)));
         }
         let Some(load) = &mut self.load else { return Ok(()) };
         let record = Record {
@@ -462,6 +473,11 @@ impl<'s> Session<'_, 's> {
         for (repair, count) in &self.repairs {
             tell(&task.say(&format!("load.repaired.{}", repair.key()), &[("count", count)]));
         }
+        if let Some((first, place)) = &self.beyond.first {
+            let values: [(&str, &dyn std::fmt::Display); 4] =
+                [("count", &self.beyond.count), ("feature", first), ("lon", &place.lon), ("lat", &place.lat)];
+            tell(&task.say("load.beyond", &values));
+        }
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         match summary {
             None => tell(&task.say("load.dry_run", &[("good", &self.fitted), ("refused", &refused), ("seconds", &seconds)])),
@@ -532,7 +548,8 @@ fn skipped(layer: &Layer, fit: &Fit, raw: &RawFeature, reason: Reason) -> Skippe
 /// Tells the store whose record was refused, as far as the record itself says so.
 fn spare(load: &mut Load, fit: &Fit, skipped: &Skipped) -> anyhow::Result<()> {
     // Letters may be lost, and of a record that was too large nothing is left.
-    let lost = matches!(skipped.reason, Reason::Encoding | Reason::TooLarge | Reason::BrokeOff(_) | Reason::Other(_));
+    let lost =
+        matches!(skipped.reason, Reason::Encoding | Reason::TooLarge | Reason::TooLongNumber(_) | Reason::BrokeOff(_) | Reason::Other(_));
     let code = fit.class().attribute_index("code").and_then(|i| fit.value_of(i, &skipped.values).ok()).and_then(|code| text_of(&code));
     let record =
         Unstored { code: code.filter(|code| !lost || !code.contains('\u{fffd}')), source_id: skipped.source_id.clone(), doubtful: lost };

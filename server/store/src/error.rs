@@ -46,6 +46,10 @@ pub enum StoreError {
     NotEmpty { dir: PathBuf },
     #[error("{} holds no backup (no manifest.json)", dir.display())]
     NoBackup { dir: PathBuf },
+    #[error("{} is a backup and stays as it is; restore it first with citytwin restore", dir.display())]
+    IsBackup { dir: PathBuf },
+    #[error("the backup {} cannot be read where it lies: its store has to be brought up to date first; restore it with citytwin restore", dir.display())]
+    UnreadBackup { dir: PathBuf },
     #[error("the backup {} is damaged: {why}; use another", dir.display())]
     BadBackup { dir: PathBuf, why: Why },
     #[error("{} is damaged: {detail}; no backup was made of it: restore an earlier one", path.display())]

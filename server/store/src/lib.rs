@@ -9,6 +9,7 @@ mod error;
 mod fids;
 mod files;
 mod fingerprint;
+mod from_backup;
 pub mod gpkg;
 mod holder;
 mod indexing;

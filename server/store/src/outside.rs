@@ -89,7 +89,7 @@ pub(crate) fn schema_version(conn: &Connection) -> Result<i64> {
     Ok(conn.query_row("PRAGMA schema_version", [], |row| row.get(0))?)
 }
 
-fn has_pending(conn: &Connection) -> Result<bool> {
+pub(crate) fn has_pending(conn: &Connection) -> Result<bool> {
     Ok(conn.query_row("SELECT EXISTS(SELECT 1 FROM ct_change WHERE rev > (SELECT sealed FROM ct_head))", [], |row| row.get(0))?)
 }
 

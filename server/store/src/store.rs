@@ -3,6 +3,7 @@
 use crate::config::CityConfig;
 use crate::error::{NotOurs, Result, StoreError};
 use crate::files::FileLock;
+use crate::from_backup;
 use crate::gpkg;
 use crate::migrate;
 use crate::mounts::refuse_network_share;
@@ -38,6 +39,8 @@ pub struct Store {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     watch: Mutex<Watch>,
+    /// A backup, which is read where it lies and never changed (`from_backup`).
+    pub(crate) is_backup: bool,
 }
 
 /// The classes that are served, in order of their numbers.
@@ -89,11 +92,14 @@ impl Store {
     }
 
     /// Opens a city. Tables and columns that the catalogue has gained are added; what other programs changed while
-    /// nobody looked becomes a revision.
+    /// nobody looked becomes a revision. A backup is refused: it would be none any more.
     pub fn open(dir: &Path, classes: &[Arc<Class>]) -> Result<Self> {
         let path = dir.join(FILE);
         if !path.exists() {
             return Err(StoreError::NoCity { dir: dir.to_owned() });
+        }
+        if from_backup::is_backup(dir) {
+            return Err(StoreError::IsBackup { dir: dir.to_owned() });
         }
         refuse_network_share(dir)?;
         let config = CityConfig::read(dir)?;
@@ -112,16 +118,29 @@ impl Store {
         outside::seal(&tx)?;
         tx.commit()?;
         let watch = Watch::new(connect_to_read(&path)?)?;
-        Ok(Self {
+        Ok(Self::of_parts(dir, config, catalogue, tables, writer, watch, false))
+    }
+
+    pub(crate) fn of_parts(
+        dir: &Path,
+        config: CityConfig,
+        catalogue: Vec<Arc<Class>>,
+        tables: Arc<Tables>,
+        writer: Connection,
+        watch: Watch,
+        is_backup: bool,
+    ) -> Self {
+        Self {
             dir: dir.to_owned(),
-            path,
+            path: dir.join(FILE),
             config,
             catalogue,
             tables: RwLock::new(tables),
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
             watch: Mutex::new(watch),
-        })
+            is_backup,
+        }
     }
 
     pub fn dir(&self) -> &Path {
@@ -189,6 +208,9 @@ impl Store {
 
     /// For work beside the writer's.
     pub(crate) fn another_connection(&self) -> Result<Connection> {
+        if self.is_backup {
+            return Err(StoreError::IsBackup { dir: self.dir.clone() });
+        }
         let conn = connect(&self.path)?;
         tune(&conn, &self.path)?;
         Ok(conn)
@@ -203,6 +225,7 @@ impl Store {
         let idle = self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
         let mut conn = match idle {
             Some(conn) => conn,
+            None if self.is_backup => from_backup::connect(&self.path)?,
             None => connect_to_read(&self.path)?,
         };
         let tx = conn.transaction()?;
@@ -239,7 +262,7 @@ fn sole_maker(dir: &Path) -> Result<FileLock> {
     }
 }
 
-fn kept_in_city(classes: &[Arc<Class>]) -> Vec<Arc<Class>> {
+pub(crate) fn kept_in_city(classes: &[Arc<Class>]) -> Vec<Arc<Class>> {
     classes.iter().filter(|class| class.kept == Kept::City).cloned().collect()
 }
 
@@ -261,12 +284,18 @@ fn connect(path: &Path) -> Result<Connection> {
         std::thread::sleep(BUSY_STEP);
         (tries as u128) * BUSY_STEP.as_millis() < BUSY_WAIT.as_millis()
     }))?;
-    gpkg::register_functions(&conn)?;
+    prepare(&conn)?;
+    Ok(conn)
+}
+
+/// What every connection to the store has, however it came to be.
+pub(crate) fn prepare(conn: &Connection) -> Result<()> {
+    gpkg::register_functions(conn)?;
     // One plan per statement: without this, SQLite compiles a statement anew whenever a value bound to it might ask for
     // another plan, which here is at every call.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(256);
-    Ok(conn)
+    Ok(())
 }
 
 /// WAL, set at each opening because other programs may have changed it; every commit synced.
@@ -316,8 +345,8 @@ pub(crate) fn check_format(conn: &Connection, path: &Path) -> Result<i64> {
     }
 }
 
-/// Adds what the catalogue has gained since the city was last opened.
-fn grow(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<()> {
+/// Classes whose tables lack something, or are not there.
+pub(crate) fn wanting<'c>(conn: &Connection, catalogue: &'c [Arc<Class>]) -> Result<Vec<&'c Arc<Class>>> {
     let mut wanting = Vec::new();
     for class in catalogue {
         match schema::compare(conn, class)? {
@@ -325,6 +354,12 @@ fn grow(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<()> {
             _ => wanting.push(class),
         }
     }
+    Ok(wanting)
+}
+
+/// Adds what the catalogue has gained since the city was last opened.
+fn grow(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<()> {
+    let wanting = wanting(conn, catalogue)?;
     if wanting.is_empty() && !schema::lacks_later_columns(conn)? {
         return Ok(());
     }
@@ -343,7 +378,7 @@ fn grow(conn: &mut Connection, catalogue: &[Arc<Class>]) -> Result<()> {
     Ok(())
 }
 
-fn load_tables(conn: &Connection, catalogue: &[Arc<Class>]) -> Result<Tables> {
+pub(crate) fn load_tables(conn: &Connection, catalogue: &[Arc<Class>]) -> Result<Tables> {
     // The version first: a list that is newer than its number is only read once more.
     let mut tables = Tables { schema_version: outside::schema_version(conn)?, ..Tables::default() };
     let mut classes = catalogue.to_vec();

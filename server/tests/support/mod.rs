@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The limit below which the test's datastreams raise an alarm.
@@ -59,6 +60,8 @@ pub struct Server {
     pub sign_in: String,
     pub key: String,
     log: PathBuf,
+    /// What it printed after the addresses.
+    said: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -89,9 +92,11 @@ impl Server {
         let url = address("Address");
         let sign_in = address("sign in");
         // What it prints later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = said.clone();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| heard.lock().unwrap().push_str(&line)));
         let key = fs::read_to_string(city.join("admin.key")).unwrap().trim().to_owned();
-        Self { child, url, sign_in, key, log }
+        Self { child, url, sign_in, key, log, said }
     }
 
     pub fn client(&self) -> Client {
@@ -109,6 +114,11 @@ impl Server {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// Waits until it has printed this.
+    pub fn says(&self, wanted: &str) {
+        soon(Duration::from_secs(10), || self.said.lock().unwrap().contains(wanted).then_some(()));
     }
 
     pub fn log(&self) -> String {

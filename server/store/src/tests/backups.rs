@@ -54,6 +54,33 @@ fn a_backup_holds_the_city_and_gives_it_back() {
     assert_eq!(keys(&target), [""; 0], "the backup is as it was");
 }
 
+/// What is missing in a backup is made at its restoring; meanwhile it stays as it is.
+#[test]
+fn a_backup_is_opened_to_be_read_only() {
+    let (dir, store) = lived_in();
+    let target = dir.path().join("backup");
+    let manifest = backup(dir.path(), &target, now()).unwrap();
+    assert!(matches!(Store::open(&target, &classes()), Err(StoreError::IsBackup { .. })));
+    let read = Store::open_to_read(&target, &classes()).unwrap();
+    assert!(read.is_backup() && state(&read) == state(&store) && read.loads().unwrap().len() == 1);
+    let mut refused: Vec<bool> = Vec::new();
+    refused.push(read.write("a", "api", &[hydrant("H-99", 1)]).is_err());
+    refused.push(read.begin_load(info("hydrants")).is_err());
+    refused.push(read.undo_load(1, true, "a", |_| false).is_err());
+    refused.push(read.put_back(id(HYDRANT, 8), 1, "a", "revert").is_err());
+    assert_eq!(refused, [true; 4]);
+    drop(read);
+    // The catalogue has gained a class.
+    let mut gained = classes();
+    let new = citytwin_model::Class { no: ClassNo(9), id: "statue".into(), ..(*gained[0]).clone() };
+    gained.push(std::sync::Arc::new(new));
+    assert!(matches!(Store::open_to_read(&target, &gained), Err(StoreError::UnreadBackup { .. })));
+    assert_eq!(keys(&target), [""; 0]);
+    assert_eq!(read_manifest(&target).unwrap(), manifest);
+    // A city that is none is opened as ever.
+    assert!(!Store::open_to_read(dir.path(), &classes()).unwrap().is_backup());
+}
+
 #[test]
 fn neither_way_is_anything_written_over() {
     let (dir, _store) = lived_in();
