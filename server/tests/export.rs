@@ -37,7 +37,13 @@ fn small(place: &Place) -> Store {
     let parks = [Shape::Polygon(vec![ring(116.2)]), Shape::MultiPolygon(vec![vec![ring(116.3)], vec![ring(116.4)]])];
     let mut edits = vec![
         create(&store, "water_pipe", line(116.0), &[("code", "WP-1".into()), ("material", "pe".into()), ("diameter_mm", 100.into())], None),
-        create(&store, "water_pipe", line(116.1), &[("code", "WP-2".into())], Some(json!({ "owner": "水务", "list": [1, 2.5] }))),
+        create(
+            &store,
+            "water_pipe",
+            line(116.1),
+            &[("code", "WP-2".into())],
+            Some(json!({ "owner": "水务", "@id": "way/12", "list": [1, 2.5] })),
+        ),
         create(
             &store,
             "hydrant",
@@ -81,6 +87,21 @@ fn python(script: &str, file: &Path) -> Json {
     let output = Command::new("python3").args(["-c", script]).arg(file).output().expect("python3 runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// One feature has a box without a width, and that is no reason not to find an operation for it.
+#[test]
+fn a_single_point_goes_out_in_another_datum() {
+    let place = Place::new();
+    let store = place.create("a");
+    write(&store, &[create(&store, "hydrant", point(5.387_206_21, 52.155_174_40, Some(1.5)), &[("code", "H-1".into())], None)]);
+    drop(store);
+    place.run(0, &["export", "--city", "a", "--crs", "EPSG:28992", "--to", "one.gpkg"]);
+    let Some(listing) = tool("ogrinfo", &["-al", place.path("one.gpkg").to_str().unwrap()]) else { return };
+    let at = listing.split("POINT Z (").nth(1).unwrap_or_else(|| panic!("{listing}"));
+    let numbers: Vec<f64> = at.split(')').next().unwrap().split(' ').map(|n| n.parse().unwrap()).collect();
+    // The tower of Amersfoort, the origin of the Dutch grid.
+    assert!((numbers[0] - 155_000.0).hypot(numbers[1] - 463_000.0) < 2.0 && numbers[2] == 1.5, "{listing}");
 }
 
 #[test]
@@ -191,7 +212,7 @@ fn what_the_other_formats_lose_is_this() {
     // Shapefile: names of more than ten bytes, the way that rings run, heights of what had none beside what has,
     // empty texts, the types of yes and no and of instants, further attributes beyond 254 bytes.
     let said = place.run(0, &["export", "--city", "a", "--to", "shp/", "--format", "shp"]);
-    assert!(said.contains("1 features have no height") && said.contains("columns are called otherwise"), "{said}");
+    assert!(said.contains("1 feature has no height") && said.contains("columns are called otherwise"), "{said}");
     place.run(0, &["load", "shp/hydrant.shp", "--city", "d", "--origin", "116,30"]);
     let after = contents(&place.open("d"));
     let hydrants = &after["hydrant"];
@@ -392,7 +413,7 @@ fn what_a_load_could_not_take_again_is_said() {
         place.run(0, &["load", &format!("{source}.geojson"), "--class", "manhole", "--city", "a", "--credit", source]);
     }
     let said = place.run(0, &["export", "--city", "a", "--to", "all.geojson"]);
-    assert!(said.contains("1 features have a code that another data set gave already: manhole.2"), "{said}");
+    assert!(said.contains("1 feature has a code that another data set gave already: manhole.2"), "{said}");
     let json: Json = serde_json::from_str(&place.text("all.geojson")).unwrap();
     assert_eq!(json["credits"].as_array().unwrap().len(), 2);
     place.run(0, &["export", "--city", "a", "--to", "two.geojson", "--source", "two", "--overwrite"]);
@@ -405,7 +426,7 @@ for f in ['IsEmpty','MinX','MaxX','MinY','MaxY']: db.create_function('ST_'+f, 1,
 db.execute('UPDATE manhole SET geom=NULL WHERE fid=1'); db.commit(); print('0')";
     python(script, &place.path("a/city.gpkg"));
     let said = place.run(1, &["export", "--city", "a", "--to", "rest.gpkg"]);
-    assert!(said.contains("1 features have no usable geometry and were left out: manhole.1") && said.contains("1 left out"), "{said}");
+    assert!(said.contains("1 feature has no usable geometry and was left out: manhole.1") && said.contains("1 left out"), "{said}");
 }
 
 /// An interrupt in mid-write leaves nothing, and a kill leaves nothing that the next one minds.

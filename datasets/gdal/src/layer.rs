@@ -169,6 +169,13 @@ struct Native {
     geometry: Option<serde::de::IgnoredAny>,
 }
 
+/// Asked for only where a number is doubtful.
+#[derive(serde::Deserialize)]
+struct NativeProperties {
+    #[serde(default)]
+    properties: serde_json::Map<String, serde_json::Value>,
+}
+
 impl Feature {
     /// A column's text; `None` where it is null or empty.
     fn text(&self, i: c_int) -> Option<String> {
@@ -184,12 +191,23 @@ impl Feature {
 
     /// The record as it stands in a GeoJSON file.
     fn native(&self) -> Option<Native> {
+        serde_json::from_slice(self.native_text()?.to_bytes()).ok()
+    }
+
+    fn native_text(&self) -> Option<&CStr> {
         // SAFETY: a live feature; the text lives as long.
-        let text = unsafe {
+        unsafe {
             let text = gdal_sys::OGR_F_GetNativeData(self.0);
             (!text.is_null()).then(|| CStr::from_ptr(text))
-        }?;
-        serde_json::from_slice(text.to_bytes()).ok()
+        }
+    }
+
+    /// A number as it stands in a GeoJSON file.
+    pub fn native_number(&self, name: &str) -> Option<serde_json::Number> {
+        match serde_json::from_slice::<NativeProperties>(self.native_text()?.to_bytes()).ok()?.properties.remove(name)? {
+            serde_json::Value::Number(number) => Some(number),
+            _ => None,
+        }
     }
 
     /// The record has a geometry, but GDAL could make nothing of it.

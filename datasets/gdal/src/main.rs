@@ -3,6 +3,7 @@
 //! It is a process of its own because libgdal and our SQLite must not share one, and because a foreign file may
 //! crash its reader: then this process ends, and the load says so. What it writes is `citytwin_datasets::pipe`.
 
+mod clamped;
 mod complaints;
 mod crs;
 mod formats;

@@ -160,7 +160,7 @@ impl Proj {
             if factory.is_null() {
                 return Vec::new();
             }
-            if let Some(area) = area {
+            if let Some(area) = area.map(with_room) {
                 proj_operation_factory_context_set_area_of_interest(ctx, factory, area.west, area.south, area.east, area.north);
                 proj_operation_factory_context_set_spatial_criterion(ctx, factory, AREA_MUST_CONTAIN);
             }
@@ -178,6 +178,14 @@ impl Proj {
             found
         }
     }
+}
+
+/// Nothing contains a box without a width, PROJ thinks: a single point gets a hair's breadth (a centimetre).
+fn with_room(area: &Bounds) -> Bounds {
+    const HAIR_DEG: f64 = 1e-7;
+    let hair = |from: f64, to: f64| if from < to { 0.0 } else { HAIR_DEG };
+    let grown = area.grown(hair(area.west, area.east), hair(area.south, area.north));
+    Bounds::new(grown.west.max(-180.0), grown.south.max(-90.0), grown.east.min(180.0), grown.north.min(90.0))
 }
 
 impl Drop for Proj {

@@ -100,6 +100,19 @@ mod tests {
         assert!(operation.contains("Amersfoort to WGS 84") && accuracy_m.is_some_and(|a| a <= 2.0), "{operation}");
     }
 
+    /// One hydrant, or a street of them on one parallel, has a box without a width.
+    #[test]
+    fn a_single_point_has_a_way_too() {
+        for (crs, lon, lat) in [("EPSG:28992", 5.387_206_21, 52.155_174_40), ("EPSG:25832", 9.0, 50.0), ("EPSG:27700", -1.0, 52.0)] {
+            let wide = projected(crs, Bounds::new(lon - 1e-4, lat - 1e-4, lon + 1e-4, lat + 1e-4), &[(lon, lat)]).unwrap();
+            for area in [Bounds::new(lon, lat, lon, lat), Bounds::new(lon, lat, lon + 1e-4, lat), Bounds::new(lon, lat - 1e-4, lon, lat)] {
+                let narrow = projected(crs, area, &[(lon, lat)]).unwrap_or_else(|fail| panic!("{crs} {area:?}: {fail:?}"));
+                assert_eq!((&narrow.0.used.way, &narrow.1), (&wide.0.used.way, &wide.1), "{crs} {area:?}");
+            }
+        }
+        assert_eq!(projected("EPSG:28992", Bounds::new(116.0, 30.0, 116.0, 30.0), &[]).unwrap_err().key, "crs_outside");
+    }
+
     #[test]
     fn a_system_that_is_not_for_this_place_is_refused() {
         assert_eq!(projected("EPSG:99999", Bounds::WORLD, &[]).unwrap_err().key, "crs_unknown");

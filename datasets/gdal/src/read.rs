@@ -1,5 +1,6 @@
 //! The verb `read`: a file's layers, feature by feature, onto the pipe.
 
+use crate::clamped;
 use crate::complaints;
 use crate::crs::{self, Boxes, Extents, Said, Transform};
 use crate::formats;
@@ -201,8 +202,10 @@ impl<'a> Reading<'a> {
                 Err(fail) => return Ok(Err(fail)),
             },
         };
-        if self.format == "OSM" {
-            osm::announce(&mut fields);
+        match self.format {
+            "OSM" => osm::announce(&mut fields),
+            "CSV" => unguard_names(&mut fields),
+            _ => {}
         }
         let has_geometry = layer.geometry_type() != Type::wkbNone;
         let declared = kinds_of(layer.geometry_type());
@@ -323,11 +326,16 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
+            let clamped = if clamped::is_of(self.format) { clamped::restore(&feature, fields, &mut values).err() } else { None };
             let mut refused = |reason: &str, detail: String, values: Vec<Value>| {
                 pipe.problem(&Problem { record, source_id: source_id.clone(), reason: reason.into(), detail, values })
             };
             if texts.lost {
                 refused("encoding", String::new(), values)?;
+                continue;
+            }
+            if let Some(column) = clamped {
+                refused("too_long_number", column, values)?;
                 continue;
             }
             // SAFETY: a live feature; its geometry lives as long.
@@ -371,6 +379,16 @@ impl<'a> Reading<'a> {
             pipe.note(&Note { key: "reader_warned".into(), detail })?;
         }
         Ok(())
+    }
+}
+
+/// Takes the guards off the heads of a table's columns; one stays where there is a column of the plain name.
+fn unguard_names(fields: &mut [Field]) {
+    for i in 0..fields.len() {
+        let plain = unguarded(&fields[i].name).to_owned();
+        if !fields.iter().any(|field| field.name == plain) {
+            fields[i].name = plain;
+        }
     }
 }
 

@@ -285,6 +285,36 @@ fn a_table_in_gbk_is_read_when_the_operator_says_so() {
     assert_eq!(value(&read_with(&file, &request(Some("GBK"))).unwrap().layers[0], 0, "name"), &"上海".into());
 }
 
+/// An export of ours keeps names from being run by a spreadsheet, those of columns too.
+#[test]
+fn a_tables_heads_lose_their_guards() {
+    let place = Place::new();
+    let file = place.file("osm.csv", "code,'@id,'=sum,'=twice,=twice,'plain,lon,lat\nA,'@12,1,2,3,'4,116.1,30.1\n");
+    let read = read_with(&file, &Request { crs: Some("EPSG:4490".into()), ..Request::default() }).unwrap();
+    let layer = &read.layers[0];
+    let names: Vec<&str> = layer.header.fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["code", "@id", "=sum", "'=twice", "=twice", "'plain"]);
+    assert_eq!((value(layer, 0, "@id"), value(layer, 0, "'plain")), (&"@12".into(), &"'4".into()));
+}
+
+/// GDAL makes them the largest number that there is.
+#[test]
+fn a_number_of_many_digits_stays_what_it_is_or_is_refused() {
+    let place = Place::new();
+    let numbers =
+        ["12345678901234567890", "9223372036854775807", "18446744073709551615", "123456789012345678901234", "-9223372036854775809", "-5"];
+    let feature = |n: &&str| {
+        format!(r#"{{"type":"Feature","properties":{{"code":"A","n":{n}}},"geometry":{{"type":"Point","coordinates":[116.1,30.1]}}}}"#)
+    };
+    let features = numbers.iter().map(feature).collect::<Vec<_>>().join(",\n");
+    let read = read(&place.file("n.geojson", format!(r#"{{"type":"FeatureCollection","features":[{features}]}}"#))).unwrap();
+    let layer = &read.layers[0];
+    let kept: Vec<(u64, &Value)> = layer.features.iter().enumerate().map(|(i, f)| (f.record, value(layer, i, "n"))).collect();
+    assert_eq!(kept, [(1, &"12345678901234567890".into()), (2, &i64::MAX.into()), (6, &(-5).into())]);
+    let refused: Vec<(u64, &str, &str)> = layer.problems.iter().map(|p| (p.record, p.reason.as_str(), p.detail.as_str())).collect();
+    assert_eq!(refused, [(3, "too_long_number", "n"), (4, "too_long_number", "n"), (5, "too_long_number", "n")]);
+}
+
 #[test]
 fn what_is_not_read_says_what_to_do_instead() {
     let place = Place::new();
