@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cell, collection, csv, TooLarge } from './export';
+import { alarmRows, cell, collection, csv, TooLarge } from './export';
+import { en } from './words/en';
+import { zh } from './words/zh';
 import type { Item } from './wire';
 
 function item(fid: number): Item {
@@ -31,6 +33,16 @@ describe('a layer', () => {
 
   it('too large for a browser is refused at its first page', async () => {
     await expect(collection('hydrant', false, () => {}, () => Promise.resolve({ features: [item(1)], numberMatched: 1_000_000 }))).rejects.toBeInstanceOf(TooLarge);
+  });
+});
+
+describe('alarms as a table', () => {
+  it('name the facility beside its id, and the heads are as many as the cells', () => {
+    const alarm = { id: 7, datastream: 'H-1.pressure', host: 'hydrant.12', id_host: 1, severity: 'serious', state: 'raised', since: '2026-11-21T00:00:00Z', limit: 140, direction: 'below', value: 100, unit: 'kPa', position: null, label: { zh: '压力', en: 'pressure' } } as const;
+    const words = { name: () => 'pressure', severity: () => 'serious', state: () => 'open', host: () => 'H-1 Gate' };
+    const [row] = alarmRows([alarm, { ...alarm, host: null }], undefined, words);
+    for (const heads of [en['alarms.columns'], zh['alarms.columns']]) expect(row).toHaveLength(heads.split(',').length);
+    expect(row!.slice(8, 11)).toEqual(['hydrant.12', 'H-1 Gate', 'H-1.pressure']);
   });
 });
 

@@ -54,7 +54,7 @@ export function csv(rows: unknown[][]): string {
   return `\uFEFF${rows.map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
 }
 
-export function alarmRows(alarms: Alarm[], zone: string | undefined, words: { name: (alarm: Alarm) => string; severity: (alarm: Alarm) => string; state: (alarm: Alarm) => string }): unknown[][] {
+export function alarmRows(alarms: Alarm[], zone: string | undefined, words: { name: (alarm: Alarm) => string; severity: (alarm: Alarm) => string; state: (alarm: Alarm) => string; host: (alarm: Alarm) => string }): unknown[][] {
   return alarms.map((alarm) => [
     alarm.id,
     words.severity(alarm),
@@ -65,6 +65,7 @@ export function alarmRows(alarms: Alarm[], zone: string | undefined, words: { na
     alarm.unit,
     alarm.direction,
     alarm.host ?? '',
+    words.host(alarm),
     alarm.datastream,
     instant(alarm.since, zone),
     alarm.simulated ? 1 : 0,

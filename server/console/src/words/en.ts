@@ -101,7 +101,7 @@ export const en: Record<keyof typeof zh, string> = {
   'alarms.new': 'New alarm ({severity}): {what}',
   'alarms.count': '{count} {count:alarm|alarms}, {raised} not acknowledged',
   'alarms.export': 'Export CSV',
-  'alarms.columns': 'id,severity,state,property,value when it arose,limit,unit,direction,facility,datastream,since,simulated',
+  'alarms.columns': 'id,severity,state,property,value when it arose,limit,unit,direction,facility id,facility,datastream,since,simulated',
   'alarms.more': '{count} more {count:alarm|alarms} not listed.',
 
   'feature.title': 'Facility',

@@ -99,7 +99,7 @@ export const zh = {
   'alarms.new': '新报警（{severity}）：{what}',
   'alarms.count': '{count} 条报警，{raised} 条未确认',
   'alarms.export': '导出 CSV',
-  'alarms.columns': '编号,级别,状态,指标,报警时数值,限值,单位,方向,设施,数据流,开始时间,模拟数据',
+  'alarms.columns': '编号,级别,状态,指标,报警时数值,限值,单位,方向,设施标识,设施,数据流,开始时间,模拟数据',
   'alarms.more': '另有 {count} 条报警未列出。',
 
   'feature.title': '设施',
