@@ -162,7 +162,7 @@ fn the_doctor_names_what_is_wrong_and_adopts_a_replaced_table() {
     let given = folder.path().join("inspected.geojson");
     std::fs::write(
         &given,
-        r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"code":"H-0","inspector":"王工"},"geometry":{"type":"Point","coordinates":[116.5,30.5]}}]}"#,
+        r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"code":"H-0","inspector":"王工"},"geometry":{"type":"Point","coordinates":[116.05,30.05]}}]}"#,
     )
     .unwrap();
     // What a user does who means well.
