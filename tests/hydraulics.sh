@@ -1,5 +1,6 @@
 #!/bin/bash
-# EPANET on the demo city: makes villages, a town and a city, and has supply zones solved over a day.
+# EPANET and SWMM on the demo city: makes villages, a town and a city, has supply zones solved over a day and lets a
+# design storm fall on the drains.
 #
 #     tests/hydraulics.sh BIN_DIR
 #
@@ -17,6 +18,7 @@ for city in village:1 village:2 village:7 village:20261121 town:1; do
     size=${city%:*} seed=${city#*:}
     make_city "$size" "$seed"
     PYTHONDONTWRITEBYTECODE=1 "$python" "$tests/hydraulics/water.py" "$work/$size-$seed.gpkg" || failed=1
+    PYTHONDONTWRITEBYTECODE=1 "$python" "$tests/hydraulics/drains.py" "$work/$size-$seed.gpkg" || failed=1
 done
 make_city city 3
 few=(--zones 12)
@@ -28,4 +30,9 @@ if PYTHONDONTWRITEBYTECODE=1 "$python" "$tests/hydraulics/water.py" "$work/villa
     failed=1
 fi
 tail -n 1 "$work/halved" | sed 's/^WRONG/as it should, a village with half its diameters fails:/'
+if PYTHONDONTWRITEBYTECODE=1 "$python" "$tests/hydraulics/drains.py" "$work/village-1.gpkg" --halve >"$work/halved"; then
+    echo "WRONG a village with half its drains' diameters passes"
+    failed=1
+fi
+tail -n 1 "$work/halved" | sed 's/^WRONG/as it should, a village with half its drains fails:/'
 exit $failed

@@ -1,6 +1,7 @@
 //! Gravity drains: storm water to the river, sewage to the treatment works. Every invert falls to its outfall.
 
 use crate::SinkError;
+use crate::catchments;
 use crate::emit::{Emitter, Row};
 use crate::flow::flow_tree;
 use crate::geodesy::round_to;
@@ -11,6 +12,7 @@ use crate::names::Name;
 use crate::plan::{Plan, along, line_length, part};
 use crate::quarter::Quarter;
 use crate::random::Random;
+use crate::rise::Rise;
 use crate::seams::{Seams, Trunk};
 use crate::stock::{self, Laid};
 use crate::streets::{Edge, Node, Service};
@@ -25,11 +27,19 @@ const MANHOLE_SPACING_M: f64 = 48.0;
 const WORKS_M: f64 = 130.0;
 /// A drain that starts in mid-street starts so far from the junction above it.
 const HEAD_DISTANCE_M: f64 = 12.0;
-/// Land that drains to a metre of street.
-const CATCHMENT_M2_PER_M: f64 = 54.0;
-/// Design storm on mixed ground, and peak sewage, per hectare.
-const STORM_L_S_HA: f64 = 165.0;
+/// What a storm of two years brings from a hectare of mixed ground, L/s: the larger the catchment, the longer the water's
+/// way, and the less its peak.
+const STORM_L_S_HA: [(f64, f64); 4] = [(1.0, 470.0), (3.0, 400.0), (8.0, 300.0), (f64::INFINITY, 235.0)];
+/// Peak sewage.
 const SEWAGE_L_S_HA: f64 = 1.1;
+
+/// Manning's n of concrete, and of a pipe half full of silt and rubble.
+const CONCRETE_N: f64 = 0.013;
+const SILTED_N: f64 = 0.100;
+/// Drains with less land than this silt up.
+const SILTED_HA: f64 = 3.0;
+/// So near to a hollow's bottom.
+const SILTED_M: f64 = 50.0;
 
 #[derive(Debug, Default)]
 pub struct Drains {
@@ -60,7 +70,8 @@ pub fn emit(
     out: &mut Emitter,
 ) -> Result<Drains, SinkError> {
     let tree = flow_tree(quarter, service);
-    let mut works = Works { quarter, service, above, river, drains: Drains::default(), codes: BTreeMap::new() };
+    let mut works =
+        Works { quarter, service, above, river, areas: catchments::areas(quarter), drains: Drains::default(), codes: BTreeMap::new() };
     // What has arrived at each node so far.
     let mut arrivals: BTreeMap<Node, Vec<Arrival>> = BTreeMap::new();
     if service == Service::Sewer {
@@ -98,12 +109,21 @@ pub fn emit(
     Ok(works.drains)
 }
 
+/// Never less for more land.
+fn storm_l_s_ha(ha: f64) -> f64 {
+    let (_, rate) = *STORM_L_S_HA.iter().find(|(most, _)| ha <= *most).expect("the last has no end");
+    let before = STORM_L_S_HA.iter().filter(|(most, _)| *most < ha).map(|(most, rate)| most * rate / ha);
+    before.fold(rate, f64::max)
+}
+
 /// One network as it is being laid.
 struct Works<'a> {
     quarter: &'a Quarter<'a>,
     service: Service,
     above: Option<&'a Drains>,
     river: &'a str,
+    /// Land that drains to each street, m².
+    areas: BTreeMap<Edge, f64>,
     drains: Drains,
     /// Junctions' manholes, named by whichever drain reaches them first.
     codes: BTreeMap<Node, String>,
@@ -158,7 +178,8 @@ impl Works<'_> {
     /// Sizes a drain, sets its inverts, and writes its manholes and pipes.
     fn lay(&mut self, from: Option<Node>, arrived: &[Arrival], run: &Run, out: &mut Emitter) -> Result<Arrival, SinkError> {
         let length = line_length(&run.line);
-        let own_ha = if run.to.is_some() { length * CATCHMENT_M2_PER_M / 10_000.0 } else { 0.0 };
+        let share = length / run.edge.map_or(length, |edge| line_length(&self.quarter.service_line(edge, self.service)));
+        let own_ha = run.edge.map_or(0.0, |edge| self.areas[&edge] * share / 10_000.0);
         let catchment_ha = arrived.iter().map(|arrival| arrival.catchment_ha).sum::<f64>() + own_ha;
         let pieces = libm::ceil(length / MANHOLE_SPACING_M).max(1.0) as u32;
         let stops: Vec<Plan> = (0..=pieces).map(|k| along(&run.line, length * f64::from(k) / f64::from(pieces)).0).collect();
@@ -173,12 +194,20 @@ impl Works<'_> {
             crown_to: self.crown_below(run.to),
             outfall: run.to.is_none(),
         };
-        let (diameter_mm, inverts) =
-            bounds.design(catchment_ha * if self.service == Service::Storm { STORM_L_S_HA } else { SEWAGE_L_S_HA });
+        // Planted: a lesser drain that ends or begins in a hollow is full of silt there. A trunk's water would
+        // rise elsewhere.
+        let ends = from.into_iter().chain(run.to);
+        let is_silted = self.service == Service::Storm && catchment_ha < SILTED_HA && ends.into_iter().any(|node| self.is_hollow(node));
+        let l_s_ha = match self.service {
+            Service::Storm => storm_l_s_ha(catchment_ha),
+            _ => SEWAGE_L_S_HA,
+        };
+        let (diameter_mm, inverts) = bounds.design(catchment_ha * l_s_ha);
         let key = run.edge.map_or((stops[0].e as i64, stops[0].n as i64), |edge| (edge.key(), edge.way as i64));
         let random =
             Random::of(self.quarter.frame.seed, if self.service == Service::Storm { "storm breaks" } else { "sewer breaks" }, key.0, key.1);
-        let mut drain = Drain { random, service: self.service, laid: self.laid(run, stops[0], diameter_mm), diameter_mm, catchment_ha };
+        let laid = self.laid(run, stops[0], diameter_mm);
+        let mut drain = Drain { random, service: self.service, laid, diameter_mm, catchment_ha };
         let last = pieces as usize;
         let mut previous: Option<String> = None;
         for k in 0..=last {
@@ -197,7 +226,7 @@ impl Works<'_> {
             };
             if let Some(up) = previous {
                 let span = [(stops[k - 1], inverts[k - 1], grounds[k - 1]), (stops[k], inverts[k], grounds[k])];
-                drain.pipe(&up, &code, span, out)?;
+                drain.pipe(&up, &code, span, is_silted && self.is_in_hollow(stops[k - 1].toward(stops[k], 0.5)), out)?;
             }
             previous = Some(code);
         }
@@ -210,6 +239,20 @@ impl Works<'_> {
     /// How high a crown may lie at a junction where another network's drains cross above.
     fn crown_below(&self, node: Option<Node>) -> Option<f64> {
         self.above?.low.get(&node?).map(|low| low - CROSSING_GAP_M)
+    }
+
+    fn is_hollow(&self, node: Node) -> bool {
+        let at = self.quarter.at(node);
+        self.hollows().any(|hollow| hollow.centre.distance(at) < 1.0)
+    }
+
+    fn is_in_hollow(&self, p: Plan) -> bool {
+        let at = self.quarter.ground().lattice(p);
+        self.hollows().any(|hollow| hollow.centre.distance(at) < SILTED_M)
+    }
+
+    fn hollows(&self) -> impl Iterator<Item = &Rise> {
+        self.quarter.ground().marks(self.quarter.a, self.quarter.b).hollows.iter()
     }
 
     /// Below the trunk main along the bank, too.
@@ -316,7 +359,14 @@ impl Drain {
         Ok(code)
     }
 
-    fn pipe(&mut self, up: &str, down: &str, [from, to]: [(Plan, f64, f64); 2], out: &mut Emitter) -> Result<(), SinkError> {
+    fn pipe(
+        &mut self,
+        up: &str,
+        down: &str,
+        [from, to]: [(Plan, f64, f64); 2],
+        is_silted: bool,
+        out: &mut Emitter,
+    ) -> Result<(), SinkError> {
         let (class, prefix) = if self.service == Service::Storm { ("storm_pipe", "YS") } else { ("sewer_pipe", "WS") };
         let code = out.code(prefix);
         let d = self.diameter_mm as f64 / 1000.0;
@@ -326,7 +376,9 @@ impl Drain {
         let breaks = stock::breaks(&mut self.random, &self.laid, self.service, length_m);
         let row = pipe_row(class, &code, self.diameter_mm, &self.laid, cover_m, length_m, breaks, [up, down])
             .set("invert_from_m", from.1)
-            .set("invert_to_m", to.1);
+            .set("invert_to_m", to.1)
+            .set("manning_n", if is_silted { SILTED_N } else { CONCRETE_N })
+            .set("functional_grade", if is_silted { "4" } else { "1" });
         out.line(row, &[(from.0, from.1 + d / 2.0), (to.0, to.1 + d / 2.0)])
     }
 }

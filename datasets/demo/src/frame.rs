@@ -250,8 +250,8 @@ impl Frame {
             [(quarter.main - 2, strip.south_bank + 3), (quarter.main + 2, strip.south_bank + 2), (quarter.main + 1, strip.south_bank - 2)];
         let hollows = places.into_iter().filter(|_| random.chance(0.3) || is_middle).map(|(i, j)| Rise {
             centre: Lattice::new(self.columns[i].at, self.rows[j].at),
-            radius_m: 75.0,
-            height_m: -0.5,
+            radius_m: 90.0,
+            height_m: -1.1,
         });
         Marks { hill, hollows: hollows.collect() }
     }

@@ -35,7 +35,7 @@ pub struct Bounds<'a> {
 /// No drain is laid steeper to get below another; what comes higher falls in the run before.
 const STEEPEST: f64 = 0.03;
 /// Cover beyond which a wider, flatter pipe is preferred to digging deeper.
-const DEEP_COVER_M: f64 = 3.3;
+const DEEP_COVER_M: f64 = 2.8;
 
 impl Bounds<'_> {
     /// The smallest pipe that carries the flow, laid steeper for it where that does not lead deep into the ground.
@@ -54,7 +54,9 @@ impl Bounds<'_> {
             let needed = (wanted_l_s / full_at_1) * (wanted_l_s / full_at_1);
             let inverts = self.profile(diameter_mm, least_slope(diameter_mm).max(needed));
             let too_deep = cover_at_end(diameter_mm, &inverts) > DEEP_COVER_M.max(cover_at_end(diameter_mm, &flat) + 0.15);
-            if needed <= STEEPEST && (!too_deep || self.outfall) {
+            // Nor does an outfall dive below the water.
+            let is_level = !self.outfall || needed <= 2.5 * least_slope(diameter_mm);
+            if needed <= STEEPEST && is_level && (!too_deep || self.outfall) {
                 return (diameter_mm, inverts);
             }
         }

@@ -4,6 +4,7 @@
 mod admin;
 mod blocks;
 mod buildings;
+mod catchments;
 mod city;
 pub mod dem;
 mod drains;

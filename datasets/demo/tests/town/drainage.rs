@@ -119,7 +119,8 @@ fn storm_water_leaves_above_the_river() {
             let nearest = levels.iter().min_by(|a, b| plan_distance(**a, at).total_cmp(&plan_distance(**b, at))).unwrap();
             assert!(plan_distance(*nearest, at) < 20.0, "seed {seed}: {} is far from any water", outfall.code());
             let above = outfall.number("invert_m") - nearest[2];
-            assert!((-0.3..2.5).contains(&above), "seed {seed}: {} is {above:.2} m above the water", outfall.code());
+            // Large ones are partly drowned.
+            assert!((-0.7..2.5).contains(&above), "seed {seed}: {} is {above:.2} m above the water", outfall.code());
         }
     }
 }
