@@ -49,15 +49,22 @@ def metres(lon, lat):
 
 
 def rings(blob):
-    """The rings of a GeoPackage polygon, heights left out."""
-    envelope = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}[(blob[3] >> 1) & 7]
-    at = 8 + envelope + 5
-    (count,) = struct.unpack_from("<I", blob, at)
-    at += 4
-    for _ in range(count):
-        (points,) = struct.unpack_from("<I", blob, at)
-        yield [metres(*struct.unpack_from("<dd", blob, at + 4 + 24 * k)) for k in range(points)]
-        at += 4 + 24 * points
+    """The rings of a GeoPackage polygon or of several, heights left out."""
+    at = 8 + {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}[(blob[3] >> 1) & 7]
+
+    def number():
+        nonlocal at
+        at += 4
+        return struct.unpack_from("<I", blob, at - 4)[0]
+
+    at += 1
+    is_multi = number() % 1000 == 6
+    for _ in range(number() if is_multi else 1):
+        at += 5 if is_multi else 0
+        for _ in range(number()):
+            points = number()
+            yield [metres(*struct.unpack_from("<dd", blob, at + 24 * k)) for k in range(points)]
+            at += 24 * points
 
 
 class Raster:
