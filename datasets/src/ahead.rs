@@ -1,4 +1,5 @@
-//! Reading ahead: frames are decoded on a thread of their own, while the one that asked fits and stores what came before.
+//! Reading ahead: frames are decoded, and prepared if that is asked for, on a thread of their own, while the one that asked
+//! stores what came before.
 
 use crate::helper::{HelperError, Stream};
 use crate::pipe::{Event, Hello};
@@ -14,21 +15,30 @@ const BATCHES: usize = 4;
 /// How often the one who waits is asked whether it still wants to.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-type Batch = Result<Vec<Event>, HelperError>;
+type Batch<T> = Result<Vec<T>, HelperError>;
 
 /// A stream being read ahead. Dropped, it ends the helper with its next word.
-pub struct Ahead {
+pub struct Ahead<T = Event> {
     hello: Hello,
-    batches: Receiver<Batch>,
-    current: std::vec::IntoIter<Event>,
+    batches: Receiver<Batch<T>>,
+    current: std::vec::IntoIter<T>,
     over: bool,
 }
 
 impl Ahead {
     pub fn new(stream: Stream) -> Self {
+        Self::preparing(stream, |event| event)
+    }
+}
+
+impl<T: Send + 'static> Ahead<T> {
+    /// `prepare` makes of each event what is handed over, in the events' order. What it says of anything but a feature is
+    /// handed over at once, so it may wait for an answer when the next feature comes.
+    pub fn preparing(stream: Stream, prepare: impl FnMut(Event) -> T + Send + 'static) -> Self {
         let (sender, batches) = sync_channel(BATCHES);
         let hello = stream.hello().clone();
-        std::thread::Builder::new().name("read-ahead".into()).spawn(move || read(stream, &sender)).expect("a thread can be had");
+        let read = move || read(stream, prepare, &sender);
+        std::thread::Builder::new().name("read-ahead".into()).spawn(read).expect("a thread can be had");
         Self { hello, batches, current: Vec::new().into_iter(), over: false }
     }
 
@@ -38,7 +48,7 @@ impl Ahead {
 
     /// The next event; `None` after the last. While there is none, `keep_waiting` is asked now and then, and when it says no
     /// the answer is [`HelperError::Stopped`].
-    pub fn next_event(&mut self, keep_waiting: impl Fn() -> bool) -> Result<Option<Event>, HelperError> {
+    pub fn next_event(&mut self, keep_waiting: impl Fn() -> bool) -> Result<Option<T>, HelperError> {
         loop {
             if let Some(event) = self.current.next() {
                 return Ok(Some(event));
@@ -61,7 +71,7 @@ impl Ahead {
 }
 
 /// Until the stream's end, or until nobody listens any more.
-fn read(mut stream: Stream, to: &SyncSender<Batch>) {
+fn read<T>(mut stream: Stream, mut prepare: impl FnMut(Event) -> T, to: &SyncSender<Batch<T>>) {
     let (mut batch, mut bytes) = (Vec::with_capacity(EVENTS), 0);
     loop {
         match stream.next_event() {
@@ -69,7 +79,7 @@ fn read(mut stream: Stream, to: &SyncSender<Batch>) {
                 bytes += stream.frame_bytes();
                 // What is said about a layer is worth telling at once: its features may take their time.
                 let goes = !matches!(event, Event::Feature(_) | Event::Problem(_)) || batch.len() + 1 == EVENTS || bytes >= BYTES;
-                batch.push(event);
+                batch.push(prepare(event));
                 if goes {
                     bytes = 0;
                     if to.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(EVENTS)))).is_err() {

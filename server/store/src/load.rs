@@ -5,6 +5,7 @@
 //! The same data set loaded again updates by its key (`code`, else the source's own id, else a hash of the record):
 //! a record that says what it said last time changes nothing, even where the city has been corrected since.
 
+mod checker;
 mod gone;
 mod one;
 mod origin;
@@ -18,6 +19,7 @@ use crate::store::{Store, Tables, begin_unchecked, begin_write};
 use crate::turns::Turns;
 use crate::write::{note_revision, sealed};
 use citytwin_model::{ClassNo, FeatureId, Fid, Geometry, Revision, Value};
+pub use checker::{Checked, Checker};
 pub use gone::Unstored;
 pub use origin::{SourceSystem, Way};
 
@@ -318,21 +320,32 @@ impl Load<'_> {
     /// The same, of a file that has columns for the `filled` attributes only. Of the others it says nothing, so where the
     /// feature is there already they stay as they are.
     pub fn add_filled(&mut self, record: Record, filled: Filled) -> Result<()> {
-        let table = match self.tables.get(record.class) {
-            Ok(table) => table,
-            Err(_) => {
-                // A collection made after this load began.
-                self.tables = self.store.tables();
-                self.tables.get(record.class)?
+        self.know(record.class)?;
+        let (number, checker) = (record.number, Checker { tables: self.tables.clone() });
+        self.add_checked(number, checker.check(record, filled)?)
+    }
+
+    /// The same of a record that a [`Checker`] has looked at; `number` is its place in the file.
+    pub fn add_checked(&mut self, number: u64, checked: Checked) -> Result<()> {
+        match checked.0 {
+            Ok(mut waiting) => {
+                self.know(waiting.class)?;
+                waiting.belongs(number, self.source);
+                self.queue.push_back(waiting);
             }
-        };
-        let number = record.number;
-        match Waiting::new(table, record, filled, self.source) {
-            Ok(waiting) => self.queue.push_back(waiting),
             Err(refusal) => self.refuse(number, refusal),
         }
         if self.queue.len() >= self.room {
             self.land()?;
+        }
+        Ok(())
+    }
+
+    fn know(&mut self, class: ClassNo) -> Result<()> {
+        if self.tables.get(class).is_err() {
+            // A collection made after this load began.
+            self.tables = self.store.tables();
+            self.tables.get(class)?;
         }
         Ok(())
     }

@@ -185,6 +185,11 @@ impl Row {
         Ok(Self { values, wanted, other, unlinked: false })
     }
 
+    pub fn set_source(&mut self, source: i64) {
+        let i = self.values.len() - 2;
+        self.values[i] = Sql::Integer(source);
+    }
+
     /// Takes back what was added to its further attributes. A link that has to be tried again begins with the record's own.
     pub fn reset_other(&mut self) {
         *self.values.last_mut().expect("the column `other`") = self.other.clone().map_or(Sql::Null, Sql::Text);

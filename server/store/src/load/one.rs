@@ -38,13 +38,19 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Everything that needs no lock.
-    pub fn new(table: &Table, record: Record, filled: Filled, source: i64) -> Result<Self, Refusal> {
+    pub fn new(table: &Table, record: Record, filled: Filled) -> Result<Self, Refusal> {
         let Record { number, class, geometry, attributes, other, source_id } = record;
         check_geometry(&table.class, geometry.as_ref())?;
         let blob = geometry.map(|geometry| geometry_blob(table, &geometry));
         let said = said(table, blob.as_deref(), &attributes, other.as_deref());
-        let row = Row::checked(table, blob, attributes, other, Some(source))?;
+        let row = Row::checked(table, blob, attributes, other, None)?;
         Ok(Self { number, class, row, filled, source_id, said })
+    }
+
+    /// Its place in the file, and the data set that it is part of.
+    pub fn belongs(&mut self, number: u64, source: i64) {
+        self.number = number;
+        self.row.set_source(source);
     }
 
     fn code(&self, table: &Table) -> Option<String> {
