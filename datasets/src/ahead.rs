@@ -10,8 +10,8 @@ use std::time::Duration;
 const EVENTS: usize = 256;
 /// … or fewer, when their frames are this long together.
 const BYTES: usize = 256 << 10;
-/// Batches that may wait: with the frames' own limit, the bound on memory.
-const BATCHES: usize = 4;
+/// Batches that may wait, so that reading goes on while a long turn stores: with the frames' own limit, the bound on memory.
+const BATCHES: usize = 64;
 /// How often the one who waits is asked whether it still wants to.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 

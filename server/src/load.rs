@@ -7,6 +7,7 @@
 mod changes;
 mod city;
 mod features;
+mod fitting;
 mod hash;
 mod heights;
 pub(crate) mod interrupt;

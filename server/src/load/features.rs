@@ -1,12 +1,14 @@
 //! One file of features: read, fitted, written, summed up.
 
 use super::city::City;
+use super::fitting::{Desk, Fitter, Fitting, Met, text_of};
 use super::interrupt::Interrupted;
 use super::patience::{Teller, patiently};
 use super::plan::{Fits, Plan, plan};
 use super::progress::{Progress, tell};
 use super::refused::Refusals;
-use super::{Task, hash, words};
+use super::hash::Hashing;
+use super::{Task, words};
 use crate::beyond::{Square, Tally};
 use crate::cli::{Outcome, operator};
 use anyhow::bail;
@@ -15,10 +17,11 @@ use citytwin_datasets::pipe::{CrsUse, CrsWay, Event, LayerHeader, Problem, RawFe
 use citytwin_datasets::shape::Repair;
 use citytwin_datasets::{Ahead, Fit, HelperError, Reason, Request, Skipped, Stream};
 use citytwin_model::{Bounds, Class, ClassNo, Geometry, GeometryKind, Value};
-use citytwin_store::{CONFIG_FILE, Counts, Load, LoadInfo, LoadSummary, Record, Refusal, STORE_FILE, Store, StoreError, Unstored, Way};
+use citytwin_store::{CONFIG_FILE, Counts, Load, LoadInfo, LoadSummary, Refusal, STORE_FILE, Store, StoreError, Unstored, Way};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The column that names the data set of a record that was refused once.
@@ -29,6 +32,7 @@ const REASON_COLUMN: &str = "ct_reason";
 pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     refuse_store(task)?;
+    let sha256 = Hashing::begin(task.path);
     let extent = if city.wants_extent(task.path) && !task.args.dry_run { Some(extent(task, city)?) } else { None };
     let mut stream = open(task, task.request)?;
     let plan = plan(task, stream.hello(), city)?;
@@ -45,7 +49,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         bail!(task.say("load.nothing_fits", &[]));
     }
     stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
-    let mut stream = Ahead::new(stream);
+    let mut stream = Fitter::new(stream);
     let source = source_name(task, &plan);
     let (dir, was_there) = (city.dir().to_owned(), city.exists());
     if !task.args.dry_run {
@@ -69,12 +73,12 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         load: None,
         layer: None,
         crs: None,
+        sha256: Some(sha256),
         refusals,
         waiting: VecDeque::new(),
         number: 0,
         fitted: 0,
         repairs: BTreeMap::new(),
-        square: city.opened().map(|store| Square::of(store.config())),
         beyond: Tally::default(),
         partial: false,
         met: BTreeSet::new(),
@@ -84,20 +88,29 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         layers_failed: 0,
         progress: Progress::new(task.lang),
     };
+    // What the 3D scene shows; a dry run without a city has none.
+    let square = city.opened().map(|store| Arc::new(Square::of(store.config())));
     let targets: BTreeMap<&str, _> = plan.layers.iter().map(|(_, name, target)| (name.as_str(), target)).collect();
     loop {
-        let event = stream.next_event(|| !task.interrupt.asked());
+        let met = stream.next(|| !task.interrupt.asked());
         if task.interrupt.asked() {
             return Err(session.broken_off());
         }
-        let Some(event) = event.map_err(|e| failed(task, e))? else { break };
+        let Some(met) = met.map_err(|e| failed(task, e))? else { break };
+        let event = match met {
+            Met::Feature(fitting) => {
+                session.feature(*fitting)?;
+                continue;
+            }
+            Met::Other(event) => event,
+        };
         match event {
             Event::Layer(header) => {
                 let Some(target) = targets.get(header.name.as_str()) else { bail!("{}: not asked for", header.name) };
-                let fits = Fits::of(task, &header, target, store, zone_minutes)?;
+                let fits = Arc::new(Fits::of(task, &header, target, store, zone_minutes)?);
+                stream.begin_layer(Desk { fits: fits.clone(), checker: store.map(Store::checker), square: square.clone() });
                 session.layer(header, fits);
             }
-            Event::Feature(raw) => session.feature(raw)?,
             Event::Problem(problem) => session.problem(problem)?,
             Event::LayerFail(it) => {
                 session.layers_failed += 1;
@@ -108,7 +121,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
                 session.progress.line(&task.say(&key, &[("detail", &note.detail)]));
             }
             Event::LayerEnd(_) | Event::End(_) => {}
-            Event::Hello(_) | Event::Grid(_) | Event::Rows(_) | Event::Fail(_) => bail!("the helper said something out of place"),
+            Event::Hello(_) | Event::Feature(_) | Event::Grid(_) | Event::Rows(_) | Event::Fail(_) => bail!("the helper said something out of place"),
         }
     }
     let all_failed = session.layers_failed == plan.layers.len();
@@ -200,7 +213,7 @@ fn source_name(task: &Task, plan: &Plan) -> String {
 
 struct Layer {
     header: LayerHeader,
-    fits: Fits,
+    fits: Arc<Fits>,
     /// Place of the column that names a refused record's data set.
     source_column: Option<usize>,
     /// And of the one that says why it was refused.
@@ -229,6 +242,8 @@ struct Session<'t, 's> {
     layer: Option<Rc<Layer>>,
     /// As last said to the operator.
     crs: Option<CrsUse>,
+    /// Of the file, until the load begins.
+    sha256: Option<Hashing>,
     refusals: Refusals,
     /// Kept until the store has landed them, so that what it refuses can be shown whole.
     waiting: VecDeque<(u64, Rc<Layer>, RawFeature)>,
@@ -236,8 +251,6 @@ struct Session<'t, 's> {
     number: u64,
     fitted: u64,
     repairs: BTreeMap<Repair, u64>,
-    /// What the 3D scene shows; a dry run without a city has none.
-    square: Option<Square>,
     beyond: Tally,
     /// A file of corrected records: what it lacks is not gone.
     partial: bool,
@@ -252,7 +265,7 @@ struct Session<'t, 's> {
 }
 
 impl<'s> Session<'_, 's> {
-    fn layer(&mut self, header: LayerHeader, fits: Fits) {
+    fn layer(&mut self, header: LayerHeader, fits: Arc<Fits>) {
         let task = self.task;
         for fit in &fits.0 {
             let class = fit.class();
@@ -283,41 +296,31 @@ impl<'s> Session<'_, 's> {
         self.layer = Some(Rc::new(Layer { header, fits, source_column, reason_column }));
     }
 
-    fn feature(&mut self, raw: RawFeature) -> anyhow::Result<()> {
+    fn feature(&mut self, Fitting { raw, kind, outcome }: Fitting) -> anyhow::Result<()> {
         self.progress.step();
         self.number += 1;
         let layer = self.layer.clone().expect("the pipe's order is checked");
-        let kind = raw.geometry.as_ref().map_or(GeometryKind::None, |g| g.kind());
         let fit = layer.fits.by_kind(kind);
         self.begin(&layer, &raw.values)?;
-        let fitted = match fit.fit(&raw) {
+        let fitted = match outcome {
             Ok(fitted) => fitted,
             Err(skipped) => return self.refuse(&layer, fit, &skipped, raw.geometry.as_ref()),
         };
-        if let Some(code) = code_of(fit.class(), &fitted.attributes)
-            && (self.is_second_still(&layer, &raw, &code) || self.store.is_none() && !self.keys.is_new(fit.class().no, &code))
+        if let Some(code) = &fitted.code
+            && (self.is_second_still(&layer, &raw, code) || self.store.is_none() && !self.keys.is_new(fit.class().no, code))
         {
-            return self.refuse(&layer, fit, &skipped(&layer, fit, &raw, Reason::KeyTwice(code)), raw.geometry.as_ref());
+            let skipped = skipped(&layer, fit, &raw, Reason::KeyTwice(code.clone()));
+            return self.refuse(&layer, fit, &skipped, raw.geometry.as_ref());
         }
         self.fitted += 1;
         if let Some(repair) = fitted.repair {
             *self.repairs.entry(repair).or_default() += 1;
         }
-        let beyond = self.square.as_ref().zip(fitted.geometry.as_ref()).and_then(|(square, geometry)| square.beyond(geometry));
-        if let Some(place) = beyond {
-            let code = code_of(fit.class(), &fitted.attributes);
-            self.beyond.note(place, || code.unwrap_or_else(|| format!("{} #{}", layer.header.name, raw.record)));
+        if let Some(place) = fitted.beyond {
+            self.beyond.note(place, || fitted.code.unwrap_or_else(|| format!("{} #{}", layer.header.name, raw.record)));
         }
-        let Some(load) = &mut self.load else { return Ok(()) };
-        let record = Record {
-            number: self.number,
-            class: fit.class().no,
-            geometry: fitted.geometry,
-            attributes: fitted.attributes,
-            other: fitted.other,
-            source_id: fitted.source_id,
-        };
-        let added = load.add_filled(record, Some(layer.fits.columns(kind).clone()));
+        let (Some(load), Some(checked)) = (&mut self.load, fitted.checked) else { return Ok(()) };
+        let added = checked.and_then(|checked| load.add_checked(self.number, checked));
         added.map_err(|e| not_landed(self.task, e, load.id(), load.counts()))?;
         self.waiting.push_back((self.number, layer, raw));
         self.take_refused()?;
@@ -390,7 +393,7 @@ impl<'s> Session<'_, 's> {
             licence: args.licence.clone(),
             crs: crs.map(|used| used.source.clone()),
             file: task.file(),
-            sha256: Some(hash::of_file(task.path)?),
+            sha256: self.sha256.take().map(Hashing::end).transpose()?,
             author: operator("load"),
             replace: args.replace,
         };
@@ -554,19 +557,6 @@ fn spare(load: &mut Load, fit: &Fit, skipped: &Skipped) -> anyhow::Result<()> {
     let record =
         Unstored { code: code.filter(|code| !lost || !code.contains('\u{fffd}')), source_id: skipped.source_id.clone(), doubtful: lost };
     Ok(load.spare(fit.class().no, record)?)
-}
-
-/// The key of a re-load that a record carries, as the store takes it.
-fn code_of(class: &Class, attributes: &[Value]) -> Option<String> {
-    text_of(&attributes[class.attribute_index("code")?])
-}
-
-fn text_of(code: &Value) -> Option<String> {
-    match code {
-        Value::Text(code) if !code.is_empty() => Some(code.clone()),
-        Value::Int(n) => Some(n.to_string()),
-        _ => None,
-    }
 }
 
 /// The counts of each class, where the file has several.

@@ -1,11 +1,12 @@
 //! Records are fitted to their class and checked on the thread that reads ahead, while those before them are stored.
 
 use super::plan::Fits;
+use crate::beyond::Square;
 use citytwin_datasets::pipe::{Event, RawFeature};
 use citytwin_datasets::shape::Repair;
 use citytwin_datasets::{Ahead, HelperError, Skipped, Stream};
 use citytwin_model::{Class, GeometryKind, Position, Value};
-use citytwin_store::{Checked, Checker, Record};
+use citytwin_store::{Checked, Checker, Record, StoreError};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -26,8 +27,10 @@ pub(super) struct Fitted {
     /// The key of a re-load that it carries.
     pub code: Option<String>,
     pub repair: Option<Repair>,
+    /// A place of it that the 3D scene does not reach.
+    pub beyond: Option<Position>,
     /// `None` in a dry run.
-    pub checked: Option<citytwin_store::Result<Checked>>,
+    pub checked: Option<Result<Checked, StoreError>>,
 }
 
 /// What the records of a layer are held against.
@@ -36,6 +39,8 @@ pub(super) struct Desk {
     pub fits: Arc<Fits>,
     /// `None` in a dry run.
     pub checker: Option<Checker>,
+    /// `None` in a dry run without a city.
+    pub square: Option<Arc<Square>>,
 }
 
 /// A file that is read and fitted ahead. After each [`Event::Layer`] it waits for the layer's desk.
@@ -95,6 +100,7 @@ impl Desk {
         let outcome = fit.fit(&raw).map(|fitted| {
             let class = fit.class();
             let (code, repair) = (code_of(class, &fitted.attributes), fitted.repair);
+            let beyond = self.square.as_ref().zip(fitted.geometry.as_ref()).and_then(|(square, geometry)| square.beyond(geometry));
             let checked = self.checker.as_ref().map(|checker| {
                 let record = Record {
                     number: 0,
@@ -106,7 +112,7 @@ impl Desk {
                 };
                 checker.check(record, Some(self.fits.columns(kind).clone()))
             });
-            Fitted { code, repair, checked }
+            Fitted { code, repair, beyond, checked }
         });
         Fitting { raw, kind, outcome }
     }

@@ -4,6 +4,21 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
+use std::thread::JoinHandle;
+
+/// A file being hashed while other things are done.
+pub(super) struct Hashing(JoinHandle<anyhow::Result<String>>);
+
+impl Hashing {
+    pub fn begin(path: &Path) -> Self {
+        let path = path.to_owned();
+        Self(std::thread::spawn(move || of_file(&path)))
+    }
+
+    pub fn end(self) -> anyhow::Result<String> {
+        self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
 
 /// Of a folder, and of a file that has its attributes or its coordinate system in others beside it: of the names and bytes of
 /// all of them, in the order of their names. Of any other file: of its bytes alone.

@@ -11,7 +11,7 @@ use crate::load;
 use crate::schema::Table;
 use crate::store::Store;
 use crate::turns::Turns;
-use citytwin_model::Fid;
+use citytwin_model::{ClassNo, Fid};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Store {
         if self.unindexed()?.is_empty() {
             return Ok(Vec::new());
         }
-        complete(&mut Turns::new(self)?, None)
+        complete(&mut Turns::new(self)?, None, &mut unknown)
     }
 }
 
@@ -70,8 +70,15 @@ fn lock_path(store: &Store) -> PathBuf {
     store.dir().join(".indexing.lock")
 }
 
+/// A class's boxes where they are known already, with the place in the feed up to which they hold.
+type Known<'k> = dyn FnMut(&Connection, ClassNo) -> Result<Option<(rtree::Boxes, i64)>> + 'k;
+
+pub(crate) fn unknown(_: &Connection, _: ClassNo) -> Result<Option<(rtree::Boxes, i64)>> {
+    Ok(None)
+}
+
 /// Packs what is aside, for a load at its end (`own`), or for whoever finds it.
-pub(crate) fn complete(turns: &mut Turns, own: Option<i64>) -> Result<Vec<String>> {
+pub(crate) fn complete(turns: &mut Turns, own: Option<i64>, known: &mut Known) -> Result<Vec<String>> {
     let store = turns.store();
     // One packer at a time; the other is as good.
     let Some(_lock) = FileLock::try_take(lock_path(store))? else { return Ok(Vec::new()) };
@@ -82,7 +89,7 @@ pub(crate) fn complete(turns: &mut Turns, own: Option<i64>) -> Result<Vec<String
         }
         let tables = store.tables();
         match tables.served.iter().find(|table| table.no().0 == no && table.has_geometry) {
-            Some(table) => pack(turns, table)?,
+            Some(table) => pack(turns, table, known)?,
             // Replaced from outside: adoption makes its index.
             None => continue,
         }
@@ -91,13 +98,16 @@ pub(crate) fn complete(turns: &mut Turns, own: Option<i64>) -> Result<Vec<String
     Ok(done)
 }
 
-fn pack(turns: &mut Turns, table: &Arc<Table>) -> Result<()> {
+fn pack(turns: &mut Turns, table: &Arc<Table>, known: &mut Known) -> Result<()> {
     let class = &table.class.id;
     let store = turns.store();
     // What an earlier try has left, and what was there before the load.
     while !turns.take(|conn, until| Ok(rtree::is_registered(conn, class)? || rtree::clear(conn, class, until)?))? {}
     // Of one moment: the rows, and the place in the feed from which on changes are replayed.
     let (mut seen, boxes) = store.reading(|conn| {
+        if let Some((boxes, feed)) = known(conn, table.no())? {
+            return Ok(((feed, Fid::MAX), boxes));
+        }
         let seq: i64 = conn.query_row("SELECT coalesce(max(seq), 0) FROM ct_change", [], |row| row.get(0))?;
         Ok(((seq, Fid::MAX), rtree::Boxes::of(conn, class)?))
     })?;

@@ -6,6 +6,7 @@
 //! a record that says what it said last time changes nothing, even where the city has been corrected since.
 
 mod checker;
+mod fresh;
 mod gone;
 mod one;
 mod origin;
@@ -23,6 +24,7 @@ pub use checker::{Checked, Checker};
 pub use gone::Unstored;
 pub use origin::{SourceSystem, Way};
 
+use fresh::Fresh;
 use gone::Spared;
 use one::{Fate, Hands, Link, Said, Waiting, link_one, load_one};
 use origin::Origin;
@@ -179,6 +181,7 @@ pub struct Load<'s> {
     refused: Vec<Refused>,
     turns: Turns<'s>,
     quiet: Quiet,
+    fresh: Fresh,
     done: bool,
 }
 
@@ -221,6 +224,7 @@ impl Store {
             refused: Vec::new(),
             turns: Turns::new(self)?,
             quiet: Quiet::default(),
+            fresh: Fresh::default(),
             done: false,
         })
     }
@@ -367,7 +371,7 @@ impl Load<'_> {
         }
         self.link_references()?;
         let undeleted = self.settle_gone()?;
-        indexing::complete(&mut self.turns, Some(self.id))?;
+        indexing::complete(&mut self.turns, Some(self.id), &mut |conn, class| self.fresh.take_boxes(conn, class))?;
         let counts = serde_json::to_string(&self.counts).expect("numbers become JSON");
         let (id, source) = (self.id, self.source);
         self.turns.take(|conn, _| {
@@ -405,7 +409,7 @@ impl Load<'_> {
         let waiting = self.waiting_by_class();
         let classes: Vec<ClassNo> = waiting.keys().copied().collect();
         let (load, source) = (self.id, self.source);
-        let (queue, quiet) = (&mut self.queue, &mut self.quiet);
+        let (queue, quiet, fresh) = (&mut self.queue, &mut self.quiet, &mut self.fresh);
         let result = self.turns.take(|conn, until| {
             for (class, _) in waiting.iter().filter(|(_, count)| **count >= indexing::MANY) {
                 indexing::consider(conn, tables.get(*class)?, load, until)?;
@@ -414,13 +418,14 @@ impl Load<'_> {
             conn.prepare_cached("UPDATE ct_head SET bulk=1")?.execute([])?;
             let link = Link { tables: &tables, load, source, rev: sealed(conn)? + 1 };
             let served = classes.iter().map(|class| tables.get(*class)).collect::<Result<Vec<_>>>()?;
+            fresh.begin(conn, &served, link.rev - 1)?;
             // Given back at the end, whatever happens.
             let mut triggers = quiet.begin(conn, &served)?;
             let mut hands = served.iter().map(|table| Ok((table.no(), Hands::new(conn, table)?))).collect::<Result<BTreeMap<_, _>>>()?;
             for record in queue.iter_mut() {
                 let table = tables.get(record.class)?;
                 let hands = hands.get_mut(&record.class).expect("one for each class that waits");
-                let fate = load_one(&link, hands, table, record, &self.seen, &mut self.alike, &mut || triggers.wake())?;
+                let fate = load_one(&link, hands, table, record, &self.seen, &mut self.alike, fresh.table(record.class), &mut || triggers.wake())?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
                     debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");
@@ -448,9 +453,10 @@ impl Load<'_> {
             if landed.iter().any(|l| matches!(l.fate, Fate::Added(_) | Fate::Changed(_))) {
                 note_load_revision(conn, &self.info, self.id)?;
             }
-            Ok(())
+            fresh.end(conn, sealed(conn)?)
         });
         if let Err(error) = result {
+            self.fresh.forget();
             for Landed { class, fate } in landed {
                 if let (Fate::Added(fid) | Fate::Changed(fid) | Fate::Unchanged(fid), Some(seen)) = (fate, self.seen.get_mut(&class)) {
                     seen.set(fid, false);

@@ -55,7 +55,8 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub fn get(&self, no: ClassNo) -> Result<&Arc<Table>> {
-        self.served.iter().find(|table| table.no() == no).ok_or(StoreError::UnknownClass(no.0))
+        let place = self.served.binary_search_by_key(&no, |table| table.no()).map_err(|_| StoreError::UnknownClass(no.0))?;
+        Ok(&self.served[place])
     }
 }
 

@@ -89,7 +89,7 @@ impl Store {
         let mut turns = Turns::new(self)?;
         turns.on_wait(Box::new(on_wait));
         let undone = trace.take_back(&mut turns, &self.tables(), author)?;
-        indexing::complete(&mut turns, Some(id))?;
+        indexing::complete(&mut turns, Some(id), &mut indexing::unknown)?;
         turns.take(|conn, _| {
             conn.execute("UPDATE ct_load SET state='undone', ended=strftime('%Y-%m-%dT%H:%M:%fZ','now') WHERE id=?1", [id])?;
             Ok(())

@@ -193,11 +193,16 @@ impl Boxes {
         let mut statement = conn.prepare(&format!("SELECT fid, geom FROM {} WHERE geom NOT NULL", quoted(table)))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            if let Some((_, sides)) = sides(row.get_ref(1)?) {
-                boxes.0.push(Entry { fid: row.get(0)?, sides });
-            }
+            boxes.add(row.get(0)?, row.get_ref(1)?);
         }
         Ok(boxes)
+    }
+
+    /// That of one row; nothing, where its geometry is none that is indexed.
+    pub fn add(&mut self, fid: Fid, geometry: ValueRef<'_>) {
+        if let Some((_, sides)) = sides(geometry) {
+            self.0.push(Entry { fid, sides });
+        }
     }
 }
 

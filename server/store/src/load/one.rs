@@ -1,5 +1,6 @@
 //! One record finds its feature: by its code, by its source's own id, else by what it says.
 
+use super::fresh::FreshTable;
 use super::{Columns, Filled, Record};
 use crate::error::{Refusal, Result};
 use crate::fids::Fids;
@@ -96,16 +97,22 @@ pub(super) fn load_one(
     record: &mut Waiting,
     seen: &BTreeMap<ClassNo, Fids>,
     alike: &mut HashMap<(ClassNo, Said), u32>,
+    mut fresh: Option<&mut FreshTable>,
     before_update: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Fate> {
     let (conn, said) = (hands.conn, record.said);
     let Link { tables, load, source, rev } = *link;
+    // What nobody can have is not looked for.
+    let mut may_be_there = |key: &str| fresh.as_mut().is_none_or(|fresh| !fresh.is_new(key));
     let met = |fid: Fid| seen.get(&record.class).is_some_and(|seen| seen.has(fid));
     let class = record.class.0;
     // What has no code is found again by a key of its own.
     let (key, found) = match record.code(table).zip(hands.by_code.as_mut()) {
         Some((code, by_code)) => {
-            let found = by_code.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?;
+            let found = match may_be_there(&code) {
+                true => by_code.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?,
+                false => None,
+            };
             if found.is_some_and(met) {
                 return Ok(Fate::Refused(Refusal::KeyTwice { key: code }));
             }
@@ -115,7 +122,7 @@ pub(super) fn load_one(
             let by_id = record.source_id.as_ref().map(|id| format!("id:{id}"));
             let by_id = match by_id {
                 Some(key) => {
-                    let found = by_key(conn, table, source, &key)?;
+                    let found = if may_be_there(&key) { by_key(conn, table, source, &key)? } else { None };
                     // An id that comes twice is no id: the later record is known by what it says.
                     (!found.is_some_and(met)).then_some((key, found))
                 }
@@ -127,7 +134,7 @@ pub(super) fn load_one(
                     let ordinal = alike.entry((record.class, said)).or_insert(0);
                     let key = format!("is:{}:{ordinal}", hex(&said));
                     *ordinal += 1;
-                    let found = by_key(conn, table, source, &key)?;
+                    let found = if may_be_there(&key) { by_key(conn, table, source, &key)? } else { None };
                     (key, found)
                 }
             };
@@ -173,6 +180,11 @@ pub(super) fn load_one(
     record.row.resolve(conn, tables, table)?;
     let fid = record.row.insert_by(conn, &mut hands.insert)?;
     hands.note_row.execute((class, fid, rev, &said[..]))?;
+    if let (Some(fresh), Some(Sql::Blob(geometry))) = (fresh, record.row.values.first())
+        && table.has_geometry
+    {
+        fresh.added(fid, geometry);
+    }
     if let Some(key) = key {
         conn.prepare_cached("INSERT OR IGNORE INTO ct_key(source, class, key, fid) VALUES(?1, ?2, ?3, ?4)")?
             .execute((source, class, key, fid))?;
