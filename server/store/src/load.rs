@@ -443,6 +443,7 @@ impl Load<'_> {
                 conn.prepare_cached("INSERT INTO ct_change(rev, class, fid, fid_to, op) VALUES(?1, ?2, ?3, ?4, 'i')")?
                     .execute((link.rev, class.0, from, to))?;
             }
+            hands.iter_mut().try_for_each(|(class, hands)| hands.write_notes(&link, *class))?;
             drop(hands);
             drop(triggers);
             conn.prepare_cached("UPDATE ct_head SET bulk=0")?.execute([])?;

@@ -22,8 +22,9 @@ pub(super) struct Fresh {
 }
 
 /// What the load has put into one such table.
-#[derive(Default)]
 pub(super) struct FreshTable {
+    /// What is left out of a row is null.
+    is_plain: bool,
     keys: Keys,
     boxes: Boxes,
 }
@@ -37,7 +38,8 @@ impl Fresh {
         for table in served {
             if !self.tables.contains_key(&table.no()) {
                 let is_empty = !conn.prepare(&format!("SELECT 1 FROM {} LIMIT 1", table.name))?.exists([])?;
-                self.tables.insert(table.no(), is_empty.then(FreshTable::default));
+                let fresh = if is_empty { Some(FreshTable::new(conn, table)?) } else { None };
+                self.tables.insert(table.no(), fresh);
             }
         }
         Ok(())
@@ -69,6 +71,16 @@ impl Fresh {
 }
 
 impl FreshTable {
+    fn new(conn: &Connection, table: &Table) -> Result<Self> {
+        let filled = "SELECT 1 FROM pragma_table_info(?1) WHERE dflt_value IS NOT NULL";
+        let is_plain = !conn.prepare(filled)?.exists([&table.class.id])?;
+        Ok(Self { is_plain, keys: Keys::default(), boxes: Boxes::default() })
+    }
+
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     /// Whether no row can have this key. It is met with this.
     pub fn is_new(&mut self, key: &str) -> bool {
         self.keys.is_new(key)

@@ -98,6 +98,10 @@ impl Load<'_> {
         let classes: Vec<ClassNo> = self.seen.keys().copied().collect();
         let none = Fids::default();
         for class in classes {
+            // Everything in it is of this load.
+            if self.fresh.table(class).is_some() {
+                continue;
+            }
             let table = tables.get(class)?;
             let kept = self.spared.kept.get(&class).unwrap_or(&none);
             let gone: Vec<Fid> = self.store.reading(|conn| {

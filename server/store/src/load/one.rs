@@ -69,7 +69,19 @@ pub(super) struct Hands<'c> {
     by_code: Option<CachedStatement<'c>>,
     insert: CachedStatement<'c>,
     note_row: CachedStatement<'c>,
+    note_rows: CachedStatement<'c>,
+    /// Rows of a fresh table whose revisions are still to be noted, a run at a time.
+    notes: Vec<(Fid, Said)>,
+    /// Inserts of those columns only that have something in them, by which these are.
+    narrow: Vec<(Filling, CachedStatement<'c>)>,
 }
+
+/// Which columns have something in them, as bits.
+type Filling = u128;
+/// Notes written by one statement.
+const RUN: usize = 32;
+/// More kinds of filling than this are not worth a statement each.
+const NARROW: usize = 24;
 
 impl<'c> Hands<'c> {
     pub fn new(conn: &'c Connection, table: &Table) -> Result<Self> {
@@ -78,8 +90,62 @@ impl<'c> Hands<'c> {
             by_code: table.code.map(|_| conn.prepare_cached(&table.by_code)).transpose()?,
             insert: conn.prepare_cached(&table.insert)?,
             note_row: conn.prepare_cached("INSERT INTO ct_row(class, fid, rev, said) VALUES(?1, ?2, ?3, ?4)")?,
+            note_rows: conn.prepare_cached(&format!("INSERT INTO ct_row(class, fid, rev, said) VALUES{}", ["(?,?,?,?)"; RUN].join(",")))?,
+            notes: Vec::with_capacity(RUN),
+            narrow: Vec::new(),
         })
     }
+
+    fn by_key(&mut self, link: &Link, table: &Table, key: &str) -> Result<Option<Fid>> {
+        self.write_notes(link, table.no())?;
+        by_key(self.conn, table, link.source, key)
+    }
+
+    /// Before anyone looks them up, and at the end.
+    pub fn write_notes(&mut self, link: &Link, class: ClassNo) -> Result<()> {
+        if self.notes.len() == RUN {
+            for (i, (fid, said)) in self.notes.iter().enumerate() {
+                self.note_rows.raw_bind_parameter(i * 4 + 1, class.0)?;
+                self.note_rows.raw_bind_parameter(i * 4 + 2, fid)?;
+                self.note_rows.raw_bind_parameter(i * 4 + 3, link.rev)?;
+                self.note_rows.raw_bind_parameter(i * 4 + 4, &said[..])?;
+            }
+            self.note_rows.raw_execute()?;
+        } else {
+            for (fid, said) in &self.notes {
+                self.note_row.execute((class.0, fid, link.rev, &said[..]))?;
+            }
+        }
+        self.notes.clear();
+        Ok(())
+    }
+
+    /// Most classes have many more columns than their files. Columns that are left out are null, unless the table says
+    /// otherwise: `is_plain`, it does not.
+    fn insert(&mut self, table: &Table, row: &Row, is_plain: bool) -> Result<Fid> {
+        let filling = if is_plain && row.values.len() <= 128 { filling(&row.values) } else { 0 };
+        let known = self.narrow.iter().position(|(it, _)| *it == filling);
+        let place = match known {
+            Some(place) => place,
+            None if filling == 0 || self.narrow.len() == NARROW => return row.insert_by(self.conn, &mut self.insert),
+            None => {
+                let there: Vec<&str> = (0..row.values.len()).filter(|i| filling >> i & 1 == 1).map(|i| table.columns[i].as_str()).collect();
+                let sql = format!("INSERT INTO {}({}) VALUES({})", table.name, there.join(","), vec!["?"; there.len()].join(","));
+                self.narrow.push((filling, self.conn.prepare_cached(&sql)?));
+                self.narrow.len() - 1
+            }
+        };
+        let statement = &mut self.narrow[place].1;
+        for (i, value) in row.values.iter().filter(|value| **value != Sql::Null).enumerate() {
+            statement.raw_bind_parameter(i + 1, value)?;
+        }
+        statement.raw_execute()?;
+        Ok(Fid::try_from(self.conn.last_insert_rowid()).expect("the table checks that a fid fits"))
+    }
+}
+
+fn filling(values: &[Sql]) -> Filling {
+    values.iter().enumerate().fold(0, |bits, (i, value)| bits | Filling::from(*value != Sql::Null) << i)
 }
 
 /// What a link's records have in common.
@@ -101,17 +167,17 @@ pub(super) fn load_one(
     before_update: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Fate> {
     let (conn, said) = (hands.conn, record.said);
-    let Link { tables, load, source, rev } = *link;
+    let Link { tables, load, source, .. } = *link;
     // What nobody can have is not looked for.
     let mut may_be_there = |key: &str| fresh.as_mut().is_none_or(|fresh| !fresh.is_new(key));
     let met = |fid: Fid| seen.get(&record.class).is_some_and(|seen| seen.has(fid));
     let class = record.class.0;
     // What has no code is found again by a key of its own.
-    let (key, found) = match record.code(table).zip(hands.by_code.as_mut()) {
-        Some((code, by_code)) => {
-            let found = match may_be_there(&code) {
-                true => by_code.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?,
-                false => None,
+    let (key, found) = match record.code(table).filter(|_| table.code.is_some()) {
+        Some(code) => {
+            let found = match hands.by_code.as_mut().filter(|_| may_be_there(&code)) {
+                Some(by_code) => by_code.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?,
+                None => None,
             };
             if found.is_some_and(met) {
                 return Ok(Fate::Refused(Refusal::KeyTwice { key: code }));
@@ -122,7 +188,7 @@ pub(super) fn load_one(
             let by_id = record.source_id.as_ref().map(|id| format!("id:{id}"));
             let by_id = match by_id {
                 Some(key) => {
-                    let found = if may_be_there(&key) { by_key(conn, table, source, &key)? } else { None };
+                    let found = if may_be_there(&key) { hands.by_key(link, table, &key)? } else { None };
                     // An id that comes twice is no id: the later record is known by what it says.
                     (!found.is_some_and(met)).then_some((key, found))
                 }
@@ -134,7 +200,7 @@ pub(super) fn load_one(
                     let ordinal = alike.entry((record.class, said)).or_insert(0);
                     let key = format!("is:{}:{ordinal}", hex(&said));
                     *ordinal += 1;
-                    let found = if may_be_there(&key) { by_key(conn, table, source, &key)? } else { None };
+                    let found = if may_be_there(&key) { hands.by_key(link, table, &key)? } else { None };
                     (key, found)
                 }
             };
@@ -178,8 +244,11 @@ pub(super) fn load_one(
         return Ok(if stored == Stored::AsIs { Fate::Unchanged(fid) } else { Fate::Changed(fid) });
     }
     record.row.resolve(conn, tables, table)?;
-    let fid = record.row.insert_by(conn, &mut hands.insert)?;
-    hands.note_row.execute((class, fid, rev, &said[..]))?;
+    let fid = hands.insert(table, &record.row, fresh.as_ref().is_some_and(|fresh| fresh.is_plain()))?;
+    hands.notes.push((fid, said));
+    if fresh.is_none() || hands.notes.len() == RUN {
+        hands.write_notes(link, record.class)?;
+    }
     if let (Some(fresh), Some(Sql::Blob(geometry))) = (fresh, record.row.values.first())
         && table.has_geometry
     {
