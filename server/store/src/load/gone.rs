@@ -100,6 +100,7 @@ impl Load<'_> {
         for class in classes {
             // Everything in it is of this load.
             if self.fresh.table(class).is_some() {
+                self.by_class.entry(class).or_default();
                 continue;
             }
             let table = tables.get(class)?;

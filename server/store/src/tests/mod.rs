@@ -3,6 +3,7 @@
 mod adopting;
 mod as_of;
 mod backups;
+mod fresh;
 mod loading;
 mod migrating;
 mod model;

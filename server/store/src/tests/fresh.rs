@@ -1,0 +1,100 @@
+//! A first load takes shortcuts where a table was empty. Nobody may see a difference, and another's writing ends them.
+
+use super::loading::{codes, info, record};
+use super::*;
+use crate::gpkg::register_functions;
+use crate::{Counts, Refusal, indexing};
+use rusqlite::Connection;
+
+fn look(dir: &TempDir) -> Connection {
+    let conn = Connection::open(dir.path().join("city.gpkg")).unwrap();
+    register_functions(&conn).unwrap();
+    conn
+}
+
+fn one<T: rusqlite::types::FromSql>(conn: &Connection, sql: &str) -> T {
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// What is behind a row is noted in runs; each feature must have its own.
+#[test]
+fn every_row_has_its_revision_whatever_the_runs() {
+    let (dir, store) = new_city();
+    let mut load = store.begin_load(info("hydrants")).unwrap();
+    for record in codes(1037) {
+        load.add(record).unwrap();
+        if load.counts().added % 300 == 0 {
+            load.land().unwrap();
+        }
+    }
+    let summary = load.finish().unwrap();
+    assert_eq!(summary.counts, Counts { added: 1037, ..Counts::default() });
+    let conn = look(&dir);
+    let noted = "SELECT count(*) FROM hydrant t JOIN ct_row r ON r.class=50 AND r.fid=t.fid WHERE r.said IS NOT NULL AND r.rev>0";
+    assert_eq!(one::<i64>(&conn, "SELECT no FROM ct_class WHERE tbl='hydrant'"), i64::from(HYDRANT.0));
+    assert_eq!(one::<i64>(&conn, &noted.replace("50", &HYDRANT.0.to_string())), 1037);
+    assert_eq!(one::<i64>(&conn, "SELECT count(DISTINCT said) FROM ct_row"), 1037);
+}
+
+/// A code that comes twice is found out in the same link, in the next, and a thousand records later.
+#[test]
+fn a_key_that_comes_twice_is_refused_wherever_the_first_is() {
+    let (_dir, store) = new_city();
+    let mut load = store.begin_load(info("hydrants")).unwrap();
+    let mut records = codes(1200);
+    records.insert(3, record(5001, HYDRANT, "H-2".into(), 1));
+    records.insert(700, record(5002, HYDRANT, "H-2".into(), 1));
+    records.push(record(5003, HYDRANT, "H-2".into(), 1));
+    records.push(record(5004, HYDRANT, "H-1200".into(), 1));
+    for record in records {
+        load.add(record).unwrap();
+    }
+    while !load.is_landed() {
+        load.land().unwrap();
+    }
+    let twice: Vec<u64> = load.take_refused().iter().filter(|r| matches!(r.refusal, Refusal::KeyTwice { .. })).map(|r| r.number).collect();
+    assert_eq!(twice, [5001, 5002, 5003, 5004]);
+    assert_eq!(load.finish().unwrap().counts, Counts { added: 1200, refused: 4, ..Counts::default() });
+}
+
+/// Another program writes a row of the same data set between two links: the record that comes later means that row.
+#[test]
+fn what_another_program_adds_meanwhile_is_found() {
+    let (dir, store) = new_city();
+    let mut load = store.begin_load(info("hydrants")).unwrap();
+    let mut records = codes(1500).into_iter();
+    records.by_ref().take(1200).for_each(|record| load.add(record).unwrap());
+    while !load.is_landed() {
+        load.land().unwrap();
+    }
+    let conn = look(&dir);
+    let made = "INSERT INTO hydrant(geom, code, source) SELECT geom, 'H-1300', source FROM hydrant WHERE code='H-1'";
+    assert_eq!(conn.execute(made, []).unwrap(), 1);
+    records.for_each(|record| load.add(record).unwrap());
+    let summary = load.finish().unwrap();
+    assert_eq!(summary.counts, Counts { added: 1499, changed: 1, ..Counts::default() });
+    assert_eq!(one::<i64>(&conn, "SELECT count(*) FROM hydrant WHERE code='H-1300'"), 1);
+    assert_eq!(one::<i64>(&conn, "SELECT count(*) FROM rtree_hydrant_geom"), 1500);
+    assert_eq!(indexing::trouble(&look(&dir), "hydrant").unwrap(), None);
+}
+
+/// Another program moves, deletes and adds rows after the last link: the index knows.
+#[test]
+fn what_another_program_changes_before_the_packing_is_in_the_index() {
+    let (dir, store) = new_city();
+    let mut load = store.begin_load(info("hydrants")).unwrap();
+    codes(1500).into_iter().for_each(|record| load.add(record).unwrap());
+    while !load.is_landed() {
+        load.land().unwrap();
+    }
+    let conn = look(&dir);
+    conn.execute_batch(
+        "UPDATE hydrant SET geom=(SELECT geom FROM hydrant WHERE code='H-1') WHERE code='H-900';
+         DELETE FROM hydrant WHERE code='H-901';
+         INSERT INTO hydrant(geom, code) SELECT geom, 'other' FROM hydrant WHERE code='H-7';",
+    )
+    .unwrap();
+    load.finish().unwrap();
+    assert_eq!(one::<i64>(&conn, "SELECT count(*) FROM rtree_hydrant_geom"), 1500);
+    assert_eq!(indexing::trouble(&look(&dir), "hydrant").unwrap(), None);
+}
