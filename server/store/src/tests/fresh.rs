@@ -98,3 +98,21 @@ fn what_another_program_changes_before_the_packing_is_in_the_index() {
     assert_eq!(one::<i64>(&conn, "SELECT count(*) FROM rtree_hydrant_geom"), 1500);
     assert_eq!(indexing::trouble(&look(&dir), "hydrant").unwrap(), None);
 }
+
+/// Nobody has changed anything: the boxes are those that were kept while the rows went in, over several links.
+#[test]
+fn the_index_holds_every_row_of_every_link() {
+    let (dir, store) = new_city();
+    let mut load = store.begin_load(info("hydrants")).unwrap();
+    for run in codes(3600).chunks(1200) {
+        run.iter().for_each(|record| load.add(record.clone()).unwrap());
+        while !load.is_landed() {
+            load.land().unwrap();
+        }
+    }
+    assert_eq!(store.unindexed().unwrap(), ["hydrant"]);
+    load.finish().unwrap();
+    let conn = look(&dir);
+    assert_eq!(one::<i64>(&conn, "SELECT count(*) FROM rtree_hydrant_geom"), 3600);
+    assert_eq!(indexing::trouble(&conn, "hydrant").unwrap(), None);
+}
