@@ -2,12 +2,12 @@
 
 use super::city::City;
 use super::fitting::{Desk, Fitter, Fitting, Met, text_of};
+use super::hash::Hashing;
 use super::interrupt::Interrupted;
 use super::patience::{Teller, patiently};
 use super::plan::{Fits, Plan, plan};
 use super::progress::{Progress, tell};
 use super::refused::Refusals;
-use super::hash::Hashing;
 use super::{Task, words};
 use crate::beyond::{Square, Tally};
 use crate::cli::{Outcome, operator};
@@ -121,7 +121,9 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
                 session.progress.line(&task.say(&key, &[("detail", &note.detail)]));
             }
             Event::LayerEnd(_) | Event::End(_) => {}
-            Event::Hello(_) | Event::Feature(_) | Event::Grid(_) | Event::Rows(_) | Event::Fail(_) => bail!("the helper said something out of place"),
+            Event::Hello(_) | Event::Feature(_) | Event::Grid(_) | Event::Rows(_) | Event::Fail(_) => {
+                bail!("the helper said something out of place")
+            }
         }
     }
     let all_failed = session.layers_failed == plan.layers.len();

@@ -42,7 +42,9 @@ pub use backup::{Backup, BackupFile, MANIFEST_FILE, Manifest, backup, read_manif
 pub use config::{CityConfig, CityName, FILE as CONFIG_FILE, utc_offset_minutes};
 pub use error::{BadName, NotOurs, OwnChange, Refusal, StoreError, Why};
 pub use holder::{Holder, write_lock_holder};
-pub use load::{Checked, Checker, Columns, Counts, Load, LoadInfo, LoadState, LoadSummary, Record, Refused, Source, SourceSystem, Unstored, Way};
+pub use load::{
+    Checked, Checker, Columns, Counts, Load, LoadInfo, LoadState, LoadSummary, Record, Refused, Source, SourceSystem, Unstored, Way,
+};
 pub use own::{CollectionSchema, Field, FieldType, Kind};
 pub use read::{Change, Changes, Delta, Op, Version};
 pub use store::{FILE as STORE_FILE, Store};

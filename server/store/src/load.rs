@@ -19,8 +19,8 @@ use crate::indexing;
 use crate::store::{Store, Tables, begin_unchecked, begin_write};
 use crate::turns::Turns;
 use crate::write::{note_revision, sealed};
-use citytwin_model::{ClassNo, FeatureId, Fid, Geometry, Revision, Value};
 pub use checker::{Checked, Checker};
+use citytwin_model::{ClassNo, FeatureId, Fid, Geometry, Revision, Value};
 pub use gone::Unstored;
 pub use origin::{SourceSystem, Way};
 
@@ -425,7 +425,8 @@ impl Load<'_> {
             for record in queue.iter_mut() {
                 let table = tables.get(record.class)?;
                 let hands = hands.get_mut(&record.class).expect("one for each class that waits");
-                let fate = load_one(&link, hands, table, record, &self.seen, &mut self.alike, fresh.table(record.class), &mut || triggers.wake())?;
+                let fate =
+                    load_one(&link, hands, table, record, &self.seen, &mut self.alike, fresh.table(record.class), &mut || triggers.wake())?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
                     debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");
