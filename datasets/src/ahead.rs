@@ -3,14 +3,17 @@
 
 use crate::helper::{HelperError, Stream};
 use crate::pipe::{Event, Hello};
+use citytwin_model::Value;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Events handed over at once, …
 const EVENTS: usize = 256;
 /// … or fewer, when their frames are this long together.
 const BYTES: usize = 256 << 10;
-/// Batches that may wait, so that reading goes on while a long turn stores: with the frames' own limit, the bound on memory.
+/// Batches that may wait, so that reading goes on while a long turn stores. A batch with a large frame takes the room of many:
+/// with the frames' own limit, the bound on memory.
 const BATCHES: usize = 64;
 /// How often the one who waits is asked whether it still wants to.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -23,6 +26,7 @@ pub struct Ahead<T = Event> {
     batches: Receiver<Batch<T>>,
     current: std::vec::IntoIter<T>,
     over: bool,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Ahead {
@@ -32,14 +36,14 @@ impl Ahead {
 }
 
 impl<T: Send + 'static> Ahead<T> {
-    /// `prepare` makes of each event what is handed over, in the events' order. What it says of anything but a feature is
-    /// handed over at once, so it may wait for an answer when the next feature comes.
+    /// `prepare` makes of each event what is handed over, in the events' order. All but features and problems is handed
+    /// over at once, so it may wait for an answer to that when the next feature comes.
     pub fn preparing(stream: Stream, prepare: impl FnMut(Event) -> T + Send + 'static) -> Self {
         let (sender, batches) = sync_channel(BATCHES);
         let hello = stream.hello().clone();
         let read = move || read(stream, prepare, &sender);
-        std::thread::Builder::new().name("read-ahead".into()).spawn(read).expect("a thread can be had");
-        Self { hello, batches, current: Vec::new().into_iter(), over: false }
+        let reader = std::thread::Builder::new().name("read-ahead".into()).spawn(read).expect("a thread can be had");
+        Self { hello, batches, current: Vec::new().into_iter(), over: false, reader: Some(reader) }
     }
 
     pub fn hello(&self) -> &Hello {
@@ -64,7 +68,13 @@ impl<T: Send + 'static> Ahead<T> {
                 }
                 Err(RecvTimeoutError::Timeout) if keep_waiting() => {}
                 Err(RecvTimeoutError::Timeout) => return Err(HelperError::Stopped),
-                Err(RecvTimeoutError::Disconnected) => self.over = true,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.over = true;
+                    // A stream that nobody reads any more has not come to its end.
+                    if let Some(Err(panic)) = self.reader.take().map(JoinHandle::join) {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
             }
         }
     }
@@ -76,13 +86,15 @@ fn read<T>(mut stream: Stream, mut prepare: impl FnMut(Event) -> T, to: &SyncSen
     loop {
         match stream.next_event() {
             Ok(Some(event)) => {
-                bytes += stream.frame_bytes();
+                bytes += stream.frame_bytes() + decoded_bytes(&event);
                 // What is said about a layer is worth telling at once: its features may take their time.
                 let goes = !matches!(event, Event::Feature(_) | Event::Problem(_)) || batch.len() + 1 == EVENTS || bytes >= BYTES;
                 batch.push(prepare(event));
                 if goes {
+                    let empty = (bytes / BYTES).min(BATCHES - 1);
                     bytes = 0;
-                    if to.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(EVENTS)))).is_err() {
+                    let sent = to.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(EVENTS))));
+                    if sent.is_err() || (0..empty).any(|_| to.send(Ok(Vec::new())).is_err()) {
                         return;
                     }
                 }
@@ -98,5 +110,14 @@ fn read<T>(mut stream: Stream, mut prepare: impl FnMut(Event) -> T, to: &SyncSen
                 return;
             }
         }
+    }
+}
+
+/// What a record takes beside its frame: a null is one byte there.
+fn decoded_bytes(event: &Event) -> usize {
+    match event {
+        Event::Feature(feature) => feature.values.len() * size_of::<Value>(),
+        Event::Problem(problem) => problem.values.len() * size_of::<Value>(),
+        _ => 0,
     }
 }

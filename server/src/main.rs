@@ -44,7 +44,7 @@ mod wkt;
 use std::process::ExitCode;
 
 // A load's records come to life on the thread that reads and end on the one that stores, which the system's own
-// allocator is slow at; and what is freed goes back to the machine.
+// allocator is slow at.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

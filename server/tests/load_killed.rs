@@ -27,7 +27,7 @@ const PIPES: usize = 1100;
 /// As the load's row has it when all of them have landed.
 const ALL_ADDED: &str = r#"{"added":6000,"#;
 /// So many that the helper still streams while links land.
-const MANY_HYDRANTS: usize = 24_000;
+const MANY_HYDRANTS: usize = 64_000;
 /// An operation that no turn comes to: the kill is when the lock is let go.
 const LET_GO: u64 = u64::MAX;
 

@@ -191,3 +191,26 @@ fn a_file_of_several_layers_is_summed_up_by_class() {
         assert!(said.contains(&format!("{class}: added 2, changed 0, unchanged 0, gone 0, deleted 0, refused 1")), "{said}");
     }
 }
+
+/// A layer without a record, and one of which nothing can be stored, stand before the others: each record is fitted to its
+/// own layer's class all the same.
+#[test]
+fn empty_layers_and_hopeless_ones_do_not_change_what_the_next_is_fitted_to() {
+    let place = Place::new();
+    let points = place.file("points.csv", "code,wkt\nH-1,POINT(116.1 30.1)\nH-2,POINT(116.2 30.1)\n");
+    let all = place.folder.path().join("all.gpkg");
+    let crs = ["-a_srs", "EPSG:4490", "-nlt", "POINT"];
+    let add = |name: &str, mode: &[&str], more: &[&str]| {
+        ogr2ogr(&[&["-f", "GPKG"], mode, &[text(&all), text(&points), "-nln", name], &crs, more].concat());
+    };
+    add("hydrant", &[], &["-where", "code='nothing'"]);
+    add("water_valve", &["-update"], &["-where", "code='nothing'"]);
+    add("manhole", &["-update"], &[]);
+    add("bridge", &["-update"], &[]);
+    add("gully", &["-update"], &[]);
+    let said = place.loaded(1, &all, &[]);
+    assert!(said.contains("manhole: added 2,") && said.contains("gully: added 2,"), "{said}");
+    for (class, rows) in [("hydrant", 0), ("water_valve", 0), ("manhole", 2), ("gully", 2), ("bridge", 0)] {
+        assert_eq!(place.rows(class).len(), rows, "{class}: {said}");
+    }
+}

@@ -1,7 +1,7 @@
 //! One file of features: read, fitted, written, summed up.
 
 use super::city::City;
-use super::fitting::{Desk, Fitter, Fitting, Met, text_of};
+use super::fitting::{Desk, Fitter, Fitting, Heard, text_of};
 use super::hash::Hashing;
 use super::interrupt::Interrupted;
 use super::patience::{Teller, patiently};
@@ -32,7 +32,6 @@ const REASON_COLUMN: &str = "ct_reason";
 pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     refuse_store(task)?;
-    let sha256 = Hashing::begin(task.path);
     let extent = if city.wants_extent(task.path) && !task.args.dry_run { Some(extent(task, city)?) } else { None };
     let mut stream = open(task, task.request)?;
     let plan = plan(task, stream.hello(), city)?;
@@ -48,6 +47,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     if plan.layers.is_empty() {
         bail!(task.say("load.nothing_fits", &[]));
     }
+    let sha256 = (!task.args.dry_run).then(|| Hashing::begin(task.path));
     stream.want(plan.layers.iter().map(|(i, ..)| *i).collect()).map_err(|e| failed(task, e))?;
     let mut stream = Fitter::new(stream);
     let source = source_name(task, &plan);
@@ -73,7 +73,7 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
         load: None,
         layer: None,
         crs: None,
-        sha256: Some(sha256),
+        sha256,
         refusals,
         waiting: VecDeque::new(),
         number: 0,
@@ -92,17 +92,17 @@ pub(super) fn load(task: &Task, city: &mut City) -> anyhow::Result<Outcome> {
     let square = city.opened().map(|store| Arc::new(Square::of(store.config())));
     let targets: BTreeMap<&str, _> = plan.layers.iter().map(|(_, name, target)| (name.as_str(), target)).collect();
     loop {
-        let met = stream.next(|| !task.interrupt.asked());
+        let heard = stream.next(|| !task.interrupt.asked());
         if task.interrupt.asked() {
             return Err(session.broken_off());
         }
-        let Some(met) = met.map_err(|e| failed(task, e))? else { break };
-        let event = match met {
-            Met::Feature(fitting) => {
+        let Some(heard) = heard.map_err(|e| failed(task, e))? else { break };
+        let event = match heard {
+            Heard::Feature(fitting) => {
                 session.feature(*fitting)?;
                 continue;
             }
-            Met::Other(event) => event,
+            Heard::Other(event) => event,
         };
         match event {
             Event::Layer(header) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// What comes of a file.
-pub(super) enum Met {
+pub(super) enum Heard {
     Feature(Box<Fitting>),
     Other(Event),
 }
@@ -20,10 +20,10 @@ pub(super) enum Met {
 pub(super) struct Fitting {
     pub raw: RawFeature,
     pub kind: GeometryKind,
-    pub outcome: Result<Fitted, Box<Skipped>>,
+    pub outcome: Result<Ready, Box<Skipped>>,
 }
 
-pub(super) struct Fitted {
+pub(super) struct Ready {
     /// The key of a re-load that it carries.
     pub code: Option<String>,
     pub repair: Option<Repair>,
@@ -45,18 +45,18 @@ pub(super) struct Desk {
 
 /// A file that is read and fitted ahead. After each [`Event::Layer`] it waits for the layer's desk.
 pub(super) struct Fitter {
-    ahead: Ahead<Met>,
+    ahead: Ahead<Heard>,
     desks: Sender<Desk>,
 }
 
 impl Fitter {
     pub fn new(stream: Stream) -> Self {
         let (desks, to_come) = channel();
-        let mut hand = Hand { to_come, desk: None };
-        Self { ahead: Ahead::preparing(stream, move |event| hand.take(event)), desks }
+        let mut seat = Seat { to_come, behind: 0, desk: None };
+        Self { ahead: Ahead::preparing(stream, move |event| seat.take(event)), desks }
     }
 
-    pub fn next(&mut self, keep_waiting: impl Fn() -> bool) -> Result<Option<Met>, HelperError> {
+    pub fn next(&mut self, keep_waiting: impl Fn() -> bool) -> Result<Option<Heard>, HelperError> {
         self.ahead.next_event(keep_waiting)
     }
 
@@ -66,29 +66,32 @@ impl Fitter {
     }
 }
 
-struct Hand {
+/// Where the reading thread fits.
+struct Seat {
     to_come: Receiver<Desk>,
+    /// Layers that have begun since the last desk was taken: one is sent for each, those without a feature too.
+    behind: usize,
     desk: Option<Desk>,
 }
 
-impl Hand {
-    fn take(&mut self, event: Event) -> Met {
+impl Seat {
+    fn take(&mut self, event: Event) -> Heard {
         match event {
             Event::Feature(raw) => {
-                if self.desk.is_none() {
+                for _ in 0..std::mem::take(&mut self.behind) {
                     self.desk = self.to_come.recv().ok();
                 }
                 match &self.desk {
-                    Some(desk) => Met::Feature(Box::new(desk.fit(raw))),
+                    Some(desk) => Heard::Feature(Box::new(desk.fit(raw))),
                     // The load has been given up.
-                    None => Met::Other(Event::Feature(raw)),
+                    None => Heard::Other(Event::Feature(raw)),
                 }
             }
             Event::Layer(_) => {
-                self.desk = None;
-                Met::Other(event)
+                self.behind += 1;
+                Heard::Other(event)
             }
-            other => Met::Other(other),
+            other => Heard::Other(other),
         }
     }
 }
@@ -102,6 +105,7 @@ impl Desk {
             let (code, repair) = (code_of(class, &fitted.attributes), fitted.repair);
             let beyond = self.square.as_ref().zip(fitted.geometry.as_ref()).and_then(|(square, geometry)| square.beyond(geometry));
             let checked = self.checker.as_ref().map(|checker| {
+                // Its place in the file is known to the one who stores it.
                 let record = Record {
                     number: 0,
                     class: class.no,
@@ -112,7 +116,7 @@ impl Desk {
                 };
                 checker.check(record, Some(self.fits.columns(kind).clone()))
             });
-            Fitted { code, repair, beyond, checked }
+            Ready { code, repair, beyond, checked }
         });
         Fitting { raw, kind, outcome }
     }

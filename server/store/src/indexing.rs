@@ -11,7 +11,7 @@ use crate::load;
 use crate::schema::Table;
 use crate::store::Store;
 use crate::turns::Turns;
-use citytwin_model::{ClassNo, Fid};
+use citytwin_model::Fid;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,9 +71,10 @@ fn lock_path(store: &Store) -> PathBuf {
 }
 
 /// A class's boxes where they are known already, with the place in the feed up to which they hold.
-type Known<'k> = dyn FnMut(&Connection, ClassNo) -> Result<Option<(rtree::Boxes, i64)>> + 'k;
+type Known<'k> = dyn FnMut(&Connection, &Table) -> Result<Option<(rtree::Boxes, i64)>> + 'k;
 
-pub(crate) fn unknown(_: &Connection, _: ClassNo) -> Result<Option<(rtree::Boxes, i64)>> {
+/// For those who know none.
+pub(crate) fn unknown(_: &Connection, _: &Table) -> Result<Option<(rtree::Boxes, i64)>> {
     Ok(None)
 }
 
@@ -105,7 +106,7 @@ fn pack(turns: &mut Turns, table: &Arc<Table>, known: &mut Known) -> Result<()> 
     while !turns.take(|conn, until| Ok(rtree::is_registered(conn, class)? || rtree::clear(conn, class, until)?))? {}
     // Of one moment: the rows, and the place in the feed from which on changes are replayed.
     let (mut seen, boxes) = store.reading(|conn| {
-        if let Some((boxes, feed)) = known(conn, table.no())? {
+        if let Some((boxes, feed)) = known(conn, table)? {
             return Ok(((feed, Fid::MAX), boxes));
         }
         let seq: i64 = conn.query_row("SELECT coalesce(max(seq), 0) FROM ct_change", [], |row| row.get(0))?;

@@ -8,9 +8,11 @@
 mod checker;
 mod fresh;
 mod gone;
+mod keys;
 mod one;
 mod origin;
 mod quiet;
+mod statements;
 
 use crate::error::{Refusal, Result, StoreError};
 use crate::fids::Fids;
@@ -26,11 +28,12 @@ pub use origin::{SourceSystem, Way};
 
 use fresh::Fresh;
 use gone::Spared;
-use one::{Fate, Hands, Link, Said, Waiting, link_one, load_one};
+use one::{Fate, Link, Past, Said, Waiting, link_one, load_one};
 use origin::Origin;
 use quiet::Quiet;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
+use statements::Hands;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -334,8 +337,16 @@ impl Load<'_> {
         match checked.0 {
             Ok(mut waiting) => {
                 self.know(waiting.class)?;
-                waiting.belongs(number, self.source);
-                self.queue.push_back(waiting);
+                if waiting.columns() != self.tables.get(waiting.class)?.columns.len() {
+                    self.know_anew()?;
+                }
+                let columns = self.tables.get(waiting.class)?.columns.len();
+                if waiting.columns() == columns {
+                    waiting.belongs(number, self.source);
+                    self.queue.push_back(waiting);
+                } else {
+                    self.refuse(number, Refusal::AttributeCount { found: waiting.columns(), wanted: columns });
+                }
             }
             Err(refusal) => self.refuse(number, refusal),
         }
@@ -345,12 +356,20 @@ impl Load<'_> {
         Ok(())
     }
 
+    /// A collection that was made after this load began.
     fn know(&mut self, class: ClassNo) -> Result<()> {
         if self.tables.get(class).is_err() {
-            // A collection made after this load began.
-            self.tables = self.store.tables();
-            self.tables.get(class)?;
+            self.know_anew()?;
         }
+        self.tables.get(class).map(|_| ())
+    }
+
+    /// Collections come, and get further columns, while a load goes on. What waits was made for those that were known.
+    fn know_anew(&mut self) -> Result<()> {
+        while !self.is_landed() {
+            self.land()?;
+        }
+        self.tables = self.store.tables();
         Ok(())
     }
 
@@ -371,7 +390,9 @@ impl Load<'_> {
         }
         self.link_references()?;
         let undeleted = self.settle_gone()?;
-        indexing::complete(&mut self.turns, Some(self.id), &mut |conn, class| self.fresh.take_boxes(conn, class))?;
+        indexing::complete(&mut self.turns, Some(self.id), &mut |conn, table| {
+            self.fresh.take_boxes(conn, table.no(), &table.class.id, self.id)
+        })?;
         let counts = serde_json::to_string(&self.counts).expect("numbers become JSON");
         let (id, source) = (self.id, self.source);
         self.turns.take(|conn, _| {
@@ -418,15 +439,16 @@ impl Load<'_> {
             conn.prepare_cached("UPDATE ct_head SET bulk=1")?.execute([])?;
             let link = Link { tables: &tables, load, source, rev: sealed(conn)? + 1 };
             let served = classes.iter().map(|class| tables.get(*class)).collect::<Result<Vec<_>>>()?;
-            fresh.begin(conn, &served, link.rev - 1)?;
             // Given back at the end, whatever happens.
+            quiet.look(conn, &served)?;
+            fresh.begin(conn, &served, link.rev - 1, |class| quiet.is_plain(class))?;
             let mut triggers = quiet.begin(conn, &served)?;
             let mut hands = served.iter().map(|table| Ok((table.no(), Hands::new(conn, table)?))).collect::<Result<BTreeMap<_, _>>>()?;
             for record in queue.iter_mut() {
                 let table = tables.get(record.class)?;
                 let hands = hands.get_mut(&record.class).expect("one for each class that waits");
-                let fate =
-                    load_one(&link, hands, table, record, &self.seen, &mut self.alike, fresh.table(record.class), &mut || triggers.wake())?;
+                let mut past = Past { seen: &self.seen, alike: &mut self.alike, fresh: &mut *fresh };
+                let fate = load_one(&link, hands, table, record, &mut past, &mut || triggers.wake())?;
                 if let Fate::Added(fid) = fate {
                     let range = ranges.entry(record.class).or_insert((fid, fid));
                     debug_assert!(fid <= range.1 + 1, "under the lock nobody else takes numbers");

@@ -1,6 +1,7 @@
 //! One record finds its feature: by its code, by its source's own id, else by what it says.
 
-use super::fresh::FreshTable;
+use super::fresh::Fresh;
+use super::statements::Hands;
 use super::{Columns, Filled, Record};
 use crate::error::{Refusal, Result};
 use crate::fids::Fids;
@@ -12,7 +13,7 @@ use crate::store::Tables;
 use crate::write::{Row, check};
 use citytwin_model::{ClassNo, Feature, FeatureId, Fid, Revision, Value};
 use rusqlite::types::Value as Sql;
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +49,11 @@ impl Waiting {
         Ok(Self { number, class, row, filled, source_id, said })
     }
 
+    /// How many columns it was made for.
+    pub fn columns(&self) -> usize {
+        self.row.values.len()
+    }
+
     /// Its place in the file, and the data set that it is part of.
     pub fn belongs(&mut self, number: u64, source: i64) {
         self.number = number;
@@ -63,91 +69,6 @@ impl Waiting {
     }
 }
 
-/// The statements that nearly every record needs, kept for a whole link.
-pub(super) struct Hands<'c> {
-    conn: &'c Connection,
-    by_code: Option<CachedStatement<'c>>,
-    insert: CachedStatement<'c>,
-    note_row: CachedStatement<'c>,
-    note_rows: CachedStatement<'c>,
-    /// Rows of a fresh table whose revisions are still to be noted, a run at a time.
-    notes: Vec<(Fid, Said)>,
-    /// Inserts of those columns only that have something in them, by which these are.
-    narrow: Vec<(Filling, CachedStatement<'c>)>,
-}
-
-/// Which columns have something in them, as bits.
-type Filling = u128;
-/// Notes written by one statement.
-const RUN: usize = 32;
-/// More kinds of filling than this are not worth a statement each.
-const NARROW: usize = 24;
-
-impl<'c> Hands<'c> {
-    pub fn new(conn: &'c Connection, table: &Table) -> Result<Self> {
-        Ok(Self {
-            conn,
-            by_code: table.code.map(|_| conn.prepare_cached(&table.by_code)).transpose()?,
-            insert: conn.prepare_cached(&table.insert)?,
-            note_row: conn.prepare_cached("INSERT INTO ct_row(class, fid, rev, said) VALUES(?1, ?2, ?3, ?4)")?,
-            note_rows: conn.prepare_cached(&format!("INSERT INTO ct_row(class, fid, rev, said) VALUES{}", ["(?,?,?,?)"; RUN].join(",")))?,
-            notes: Vec::with_capacity(RUN),
-            narrow: Vec::new(),
-        })
-    }
-
-    fn by_key(&mut self, link: &Link, table: &Table, key: &str) -> Result<Option<Fid>> {
-        self.write_notes(link, table.no())?;
-        by_key(self.conn, table, link.source, key)
-    }
-
-    /// Before anyone looks them up, and at the end.
-    pub fn write_notes(&mut self, link: &Link, class: ClassNo) -> Result<()> {
-        if self.notes.len() == RUN {
-            for (i, (fid, said)) in self.notes.iter().enumerate() {
-                self.note_rows.raw_bind_parameter(i * 4 + 1, class.0)?;
-                self.note_rows.raw_bind_parameter(i * 4 + 2, fid)?;
-                self.note_rows.raw_bind_parameter(i * 4 + 3, link.rev)?;
-                self.note_rows.raw_bind_parameter(i * 4 + 4, &said[..])?;
-            }
-            self.note_rows.raw_execute()?;
-        } else {
-            for (fid, said) in &self.notes {
-                self.note_row.execute((class.0, fid, link.rev, &said[..]))?;
-            }
-        }
-        self.notes.clear();
-        Ok(())
-    }
-
-    /// Most classes have many more columns than their files. Columns that are left out are null, unless the table says
-    /// otherwise: `is_plain`, it does not.
-    fn insert(&mut self, table: &Table, row: &Row, is_plain: bool) -> Result<Fid> {
-        let filling = if is_plain && row.values.len() <= 128 { filling(&row.values) } else { 0 };
-        let known = self.narrow.iter().position(|(it, _)| *it == filling);
-        let place = match known {
-            Some(place) => place,
-            None if filling == 0 || self.narrow.len() == NARROW => return row.insert_by(self.conn, &mut self.insert),
-            None => {
-                let there: Vec<&str> = (0..row.values.len()).filter(|i| filling >> i & 1 == 1).map(|i| table.columns[i].as_str()).collect();
-                let sql = format!("INSERT INTO {}({}) VALUES({})", table.name, there.join(","), vec!["?"; there.len()].join(","));
-                self.narrow.push((filling, self.conn.prepare_cached(&sql)?));
-                self.narrow.len() - 1
-            }
-        };
-        let statement = &mut self.narrow[place].1;
-        for (i, value) in row.values.iter().filter(|value| **value != Sql::Null).enumerate() {
-            statement.raw_bind_parameter(i + 1, value)?;
-        }
-        statement.raw_execute()?;
-        Ok(Fid::try_from(self.conn.last_insert_rowid()).expect("the table checks that a fid fits"))
-    }
-}
-
-fn filling(values: &[Sql]) -> Filling {
-    values.iter().enumerate().fold(0, |bits, (i, value)| bits | Filling::from(*value != Sql::Null) << i)
-}
-
 /// What a link's records have in common.
 pub(super) struct Link<'l> {
     pub tables: &'l Tables,
@@ -156,29 +77,32 @@ pub(super) struct Link<'l> {
     pub rev: Revision,
 }
 
+/// What the load has come by so far.
+pub(super) struct Past<'l> {
+    pub seen: &'l BTreeMap<ClassNo, Fids>,
+    pub alike: &'l mut HashMap<(ClassNo, Said), u32>,
+    pub fresh: &'l mut Fresh,
+}
+
 pub(super) fn load_one(
     link: &Link,
     hands: &mut Hands,
     table: &Table,
     record: &mut Waiting,
-    seen: &BTreeMap<ClassNo, Fids>,
-    alike: &mut HashMap<(ClassNo, Said), u32>,
-    mut fresh: Option<&mut FreshTable>,
+    past: &mut Past,
     before_update: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Fate> {
     let (conn, said) = (hands.conn, record.said);
     let Link { tables, load, source, .. } = *link;
+    let mut fresh = past.fresh.table(record.class);
     // What nobody can have is not looked for.
-    let mut may_be_there = |key: &str| fresh.as_mut().is_none_or(|fresh| !fresh.is_new(key));
-    let met = |fid: Fid| seen.get(&record.class).is_some_and(|seen| seen.has(fid));
+    let mut may_be_there = |key: &str| fresh.as_mut().is_none_or(|fresh| !fresh.meet(key));
+    let met = |fid: Fid| past.seen.get(&record.class).is_some_and(|seen| seen.has(fid));
     let class = record.class.0;
     // What has no code is found again by a key of its own.
-    let (key, found) = match record.code(table).filter(|_| table.code.is_some()) {
+    let (key, found) = match record.code(table) {
         Some(code) => {
-            let found = match hands.by_code.as_mut().filter(|_| may_be_there(&code)) {
-                Some(by_code) => by_code.query_row((&code, source), |row| row.get::<_, Fid>(0)).optional()?,
-                None => None,
-            };
+            let found = if may_be_there(&code) { hands.by_code(&code, source)? } else { None };
             if found.is_some_and(met) {
                 return Ok(Fate::Refused(Refusal::KeyTwice { key: code }));
             }
@@ -197,7 +121,7 @@ pub(super) fn load_one(
             let (key, found) = match by_id {
                 Some(it) => it,
                 None => {
-                    let ordinal = alike.entry((record.class, said)).or_insert(0);
+                    let ordinal = past.alike.entry((record.class, said)).or_insert(0);
                     let key = format!("is:{}:{ordinal}", hex(&said));
                     *ordinal += 1;
                     let found = if may_be_there(&key) { hands.by_key(link, table, &key)? } else { None };
@@ -245,10 +169,7 @@ pub(super) fn load_one(
     }
     record.row.resolve(conn, tables, table)?;
     let fid = hands.insert(table, &record.row, fresh.as_ref().is_some_and(|fresh| fresh.is_plain()))?;
-    hands.notes.push((fid, said));
-    if fresh.is_none() || hands.notes.len() == RUN {
-        hands.write_notes(link, record.class)?;
-    }
+    hands.note(link, record.class, (fid, said), fresh.is_some())?;
     if let (Some(fresh), Some(Sql::Blob(geometry))) = (fresh, record.row.values.first())
         && table.has_geometry
     {

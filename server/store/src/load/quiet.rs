@@ -31,23 +31,32 @@ pub(super) struct Triggers<'q, 'c> {
 }
 
 impl Quiet {
-    pub fn begin<'q, 'c>(&'q mut self, conn: &'c Connection, tables: &[&Arc<Table>]) -> Result<Triggers<'q, 'c>> {
-        let mut off = !self.woken;
+    /// Sees what triggers there are. At the beginning of a link, under the write lock.
+    pub fn look(&mut self, conn: &Connection, tables: &[&Arc<Table>]) -> Result<()> {
         let version = outside::schema_version(conn)?;
         for table in tables {
-            let known = self.plain.get(&table.no()).filter(|(at, _)| *at == version);
-            let plain = match known {
-                Some((_, plain)) => *plain,
-                None => schema::has_only_our_triggers(conn, &table.class.id)?,
-            };
-            self.plain.insert(table.no(), (version, plain));
-            off &= plain;
+            if self.plain.get(&table.no()).is_none_or(|(at, _)| *at != version) {
+                self.plain.insert(table.no(), (version, schema::has_only_our_triggers(conn, &table.class.id)?));
+            }
         }
+        Ok(())
+    }
+
+    /// Leaves the triggers out, where all of the link's tables allow it.
+    pub fn begin<'q, 'c>(&'q mut self, conn: &'c Connection, tables: &[&Arc<Table>]) -> Result<Triggers<'q, 'c>> {
+        let off = !self.woken && tables.iter().all(|table| self.is_plain(table.no()));
         let triggers = Triggers { conn, woken: &mut self.woken, off };
         if off {
             conn.set_db_config(SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         }
         Ok(triggers)
+    }
+}
+
+impl Quiet {
+    /// Whether the table has our triggers and no others, as was last seen.
+    pub fn is_plain(&self, class: ClassNo) -> bool {
+        self.plain.get(&class).is_some_and(|(_, plain)| *plain)
     }
 }
 
