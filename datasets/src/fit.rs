@@ -190,7 +190,8 @@ pub fn class_of_layer<'c>(layer: &str, classes: &'c [Arc<Class>]) -> Option<&'c 
     let said = plain(layer);
     classes
         .iter()
-        .find(|c| plain(&c.id) == said)
+        .find(|c| c.id == layer)
+        .or_else(|| classes.iter().find(|c| plain(&c.id) == said))
         .or_else(|| classes.iter().find(|c| plain(&c.label.zh) == said || plain(&c.label.en) == said))
 }
 
@@ -322,5 +323,10 @@ mod tests {
             assert_eq!(class_of_layer(name, &classes).map(|c| c.id.as_str()), Some("water_pipe"), "{name}");
         }
         assert!(class_of_layer("pipes", &classes).is_none());
+        // Two collections of a city's own may differ in that alone.
+        let own = ["trees_1", "trees1"].map(|id| Arc::new(class(id, GeometryKind::Point, &[])));
+        for id in ["trees_1", "trees1"] {
+            assert_eq!(class_of_layer(id, &own).map(|c| c.id.as_str()), Some(id));
+        }
     }
 }

@@ -63,17 +63,13 @@ pub(super) async fn attribution(app: &App) -> ApiResult<Option<String>> {
     let store = app.store.clone();
     let sources = app.compute.run(move || store.sources()).await?.map_err(ApiError::internal)?;
     let mut parts: Vec<String> = if app.store.config().simulated { vec!["模拟数据 simulated data".to_owned()] } else { Vec::new() };
-    for stated in sources.iter().filter_map(crate::export::credits::stated).map(|text| escaped(&text)) {
+    for stated in sources.iter().filter_map(crate::export::credits::stated).map(|text| super::pages::escape(&text)) {
         // Two loads of one publisher name it once.
         if !parts.contains(&stated) {
             parts.push(stated);
         }
     }
     Ok((!parts.is_empty()).then(|| parts.join(" | ")))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// From the ground up: areas, then lines from wide to thin, buildings, then points.

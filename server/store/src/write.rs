@@ -6,7 +6,7 @@ use crate::references;
 use crate::row;
 use crate::schema::{Table, geometry_blob};
 use crate::store::{Store, Tables, begin_write};
-use citytwin_model::{AttributeType, ClassNo, FeatureId, Geometry, Revision, Value};
+use citytwin_model::{AttributeType, ClassNo, FeatureId, Fid, Geometry, Revision, Value};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Statement};
 
@@ -107,6 +107,12 @@ fn check_revision(conn: &Connection, id: FeatureId, if_match: Option<Revision>) 
         (Some(found), Some(expected)) if found != expected => Err(StoreError::Conflict { id, expected, found }),
         (Some(_), _) => Ok(()),
     }
+}
+
+/// The number of the row that was just inserted. A table that another program has made may count beyond what ours allow.
+pub(crate) fn new_fid(conn: &Connection) -> Result<Fid> {
+    let number = conn.last_insert_rowid();
+    Fid::try_from(number).map_err(|_| StoreError::Sqlite(rusqlite::Error::IntegralValueOutOfRange(0, number)))
 }
 
 pub(crate) fn sealed(conn: &Connection) -> Result<Revision> {
@@ -235,7 +241,7 @@ impl Row {
             insert.raw_bind_parameter(i + 1, value)?;
         }
         insert.raw_execute()?;
-        Ok(u32::try_from(conn.last_insert_rowid()).expect("the table checks that a fid fits"))
+        new_fid(conn)
     }
 
     pub fn update(&self, conn: &Connection, table: &Table, fid: u32) -> Result<()> {

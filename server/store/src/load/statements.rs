@@ -3,7 +3,7 @@
 use super::one::{Link, Said, by_key};
 use crate::error::Result;
 use crate::schema::Table;
-use crate::write::Row;
+use crate::write::{Row, new_fid};
 use citytwin_model::{ClassNo, Fid};
 use rusqlite::types::Value as Sql;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
@@ -97,7 +97,7 @@ impl<'c> Hands<'c> {
             statement.raw_bind_parameter(i + 1, value)?;
         }
         statement.raw_execute()?;
-        Ok(Fid::try_from(self.conn.last_insert_rowid()).expect("the table checks that a fid fits"))
+        new_fid(self.conn)
     }
 }
 

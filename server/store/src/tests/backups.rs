@@ -68,6 +68,10 @@ fn a_backup_is_opened_to_be_read_only() {
     refused.push(read.begin_load(info("hydrants")).is_err());
     refused.push(read.undo_load(1, true, "a", |_| false).is_err());
     refused.push(read.put_back(id(HYDRANT, 8), 1, "a", "revert").is_err());
+    // Not for another reason: the city itself takes all of it.
+    store.write("a", "api", &[hydrant("H-99", 1)]).unwrap();
+    store.put_back(id(HYDRANT, 8), 1, "a", "revert").unwrap();
+    store.undo_load(1, true, "a", |_| true).unwrap();
     assert_eq!(refused, [true; 4]);
     drop(read);
     // The catalogue has gained a class.

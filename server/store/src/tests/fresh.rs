@@ -2,15 +2,8 @@
 
 use super::loading::{codes, info, record};
 use super::*;
-use crate::gpkg::register_functions;
 use crate::{Counts, Refusal, indexing};
 use rusqlite::Connection;
-
-fn look(dir: &TempDir) -> Connection {
-    let conn = Connection::open(dir.path().join("city.gpkg")).unwrap();
-    register_functions(&conn).unwrap();
-    conn
-}
 
 fn one<T: rusqlite::types::FromSql>(conn: &Connection, sql: &str) -> T {
     conn.query_row(sql, [], |row| row.get(0)).unwrap()
@@ -49,9 +42,7 @@ fn a_key_that_comes_twice_is_refused_wherever_the_first_is() {
     for record in records {
         load.add(record).unwrap();
     }
-    while !load.is_landed() {
-        load.land().unwrap();
-    }
+    land_all(&mut load);
     let twice: Vec<u64> = load.take_refused().iter().filter(|r| matches!(r.refusal, Refusal::KeyTwice { .. })).map(|r| r.number).collect();
     assert_eq!(twice, [5001, 5002, 5003, 5004]);
     assert_eq!(load.finish().unwrap().counts, Counts { added: 1200, refused: 4, ..Counts::default() });
@@ -64,9 +55,7 @@ fn what_another_program_adds_meanwhile_is_found() {
     let mut load = store.begin_load(info("hydrants")).unwrap();
     let mut records = codes(1500).into_iter();
     records.by_ref().take(1200).for_each(|record| load.add(record).unwrap());
-    while !load.is_landed() {
-        load.land().unwrap();
-    }
+    land_all(&mut load);
     let conn = look(&dir);
     let made = "INSERT INTO hydrant(geom, code, source) SELECT geom, 'H-1300', source FROM hydrant WHERE code='H-1'";
     assert_eq!(conn.execute(made, []).unwrap(), 1);
@@ -84,9 +73,7 @@ fn what_another_program_changes_before_the_packing_is_in_the_index() {
     let (dir, store) = new_city();
     let mut load = store.begin_load(info("hydrants")).unwrap();
     codes(1500).into_iter().for_each(|record| load.add(record).unwrap());
-    while !load.is_landed() {
-        load.land().unwrap();
-    }
+    land_all(&mut load);
     let conn = look(&dir);
     conn.execute_batch(
         "UPDATE hydrant SET geom=(SELECT geom FROM hydrant WHERE code='H-1') WHERE code='H-900';

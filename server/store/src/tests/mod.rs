@@ -25,6 +25,19 @@ const PIPE: ClassNo = ClassNo(40);
 const HYDRANT: ClassNo = ClassNo(80);
 const DATASTREAM: ClassNo = ClassNo(101);
 
+/// The store's file by plain SQL, with the functions that its triggers ask for.
+fn look(dir: &TempDir) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(dir.path().join("city.gpkg")).unwrap();
+    crate::gpkg::register_functions(&conn).unwrap();
+    conn
+}
+
+fn land_all(load: &mut crate::Load) {
+    while !load.is_landed() {
+        load.land().unwrap();
+    }
+}
+
 fn config() -> CityConfig {
     CityConfig::new("示范市", LonLat { lon: 116.0, lat: 30.0 })
 }

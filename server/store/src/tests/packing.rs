@@ -8,12 +8,6 @@ use citytwin_model::Bounds;
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-fn look(dir: &TempDir) -> Connection {
-    let conn = Connection::open(dir.path().join("city.gpkg")).unwrap();
-    register_functions(&conn).unwrap();
-    conn
-}
-
 fn is_sound(dir: &TempDir, class: &str) {
     let conn = look(dir);
     assert!(rtree::is_registered(&conn, class).unwrap(), "{class} has no spatial index");
@@ -103,9 +97,7 @@ fn a_first_load_sets_the_index_aside_and_packs_it_at_its_end() {
     for record in codes(6000) {
         first.add(record).unwrap();
     }
-    while !first.is_landed() {
-        first.land().unwrap();
-    }
+    land_all(&mut first);
     assert_eq!(store.unindexed().unwrap(), ["hydrant"]);
     let conn = look(&dir);
     assert!(!rtree::is_registered(&conn, "hydrant").unwrap(), "nobody may use what is not whole");
@@ -186,9 +178,7 @@ fn an_index_that_another_program_made_meanwhile_is_kept() {
     for record in codes(6000) {
         first.add(record).unwrap();
     }
-    while !first.is_landed() {
-        first.land().unwrap();
-    }
+    land_all(&mut first);
     let conn = look(&dir);
     rtree::create(&conn, "hydrant").unwrap();
     first.finish().unwrap();
